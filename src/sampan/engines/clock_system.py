@@ -1,0 +1,16 @@
+"""The machine's own clock and randomness."""
+
+from __future__ import annotations
+
+import secrets
+import time
+
+
+class SystemClock:
+    def now_ms(self) -> int:
+        return time.time_ns() // 1_000_000
+
+
+class SystemChance:
+    def token(self, n_bytes: int) -> bytes:
+        return secrets.token_bytes(n_bytes)

@@ -1,0 +1,1 @@
+"""HTTP in and out: choosing the dialect, identifying the caller, asking the guard, audit."""

@@ -1,0 +1,117 @@
+"""The ports: what services stand on, and nothing about how it is done. Implementations live in `engines/`."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Callable, Iterator
+from contextlib import AbstractContextManager
+from typing import Protocol, TypeVar
+
+T = TypeVar("T")
+
+
+class View(Protocol):
+    """A consistent snapshot of an ordered key-value space. Keys are compared as unsigned bytes."""
+
+    def get(self, key: bytes) -> bytes | None: ...
+
+    def scan(self, start: bytes, end: bytes, *, reverse: bool = False) -> Iterator[tuple[bytes, bytes]]:
+        """Rows with start <= key < end, in order, read as they are asked for. Close the iterator or exhaust it
+        before the view ends; rows written while a scan is open in the same transaction may or may not appear."""
+        ...
+
+
+class Transaction(View, Protocol):
+    """A view that sees its own writes."""
+
+    def put(self, key: bytes, value: bytes) -> None: ...
+
+    def delete(self, key: bytes) -> None:
+        """Deleting what is not there is fine."""
+        ...
+
+
+class Store(Protocol):
+    """An ordered, transactional key-value space, shared by all worker processes of one Sampan.
+
+    Transactions are serialisable and durable: when `write` returns, the change is on disk and every later `view`, in
+    any process, sees it. Many writers share one sync (group commit).
+    """
+
+    def view(self) -> AbstractContextManager[View]:
+        """A snapshot to read from; cheap. Not to be held across an await."""
+        ...
+
+    async def write(self, change: Callable[[Transaction], T]) -> T:
+        """Run `change` in a transaction, off the event loop, and return its result once it is durable.
+
+        If `change` raises, nothing of it is written and the exception comes out here. It may not await, and must not
+        have effects beyond the transaction. Raises Fault(FULL, "store") or Fault(UNAVAILABLE, "store") when the disk
+        is full or fails; then nothing was written.
+        """
+        ...
+
+    def close(self) -> None:
+        """Finish what was accepted, then let go."""
+        ...
+
+
+class Draft(Protocol):
+    """A blob being written; unseen by everybody until something refers to it."""
+
+    @property
+    def blob_id(self) -> str: ...
+
+    async def write(self, data: bytes) -> None:
+        """Append. Raises Fault(FULL | UNAVAILABLE, "store")."""
+        ...
+
+    async def seal(self) -> None:
+        """Make the bytes durable, its name in the folder included. Nothing may be written after."""
+        ...
+
+    async def discard(self) -> None:
+        """Remove all trace. Safe after a failed write or seal, and twice."""
+        ...
+
+
+class Blob(Protocol):
+    """An open blob. Stays readable until closed, even if deleted meanwhile."""
+
+    def chunks(self, offset: int, length: int) -> AsyncIterator[bytes]:
+        """`length` bytes from `offset`, in pieces. Raises Fault(INTERNAL, "blob") if the blob is shorter."""
+        ...
+
+    def close(self) -> None: ...
+
+
+class Blobs(Protocol):
+    """Bytes by id, too large for the Store. A blob never changes once sealed."""
+
+    def draft(self) -> Draft:
+        """Begin a blob. Its id sorts by the run of the server that made it (see `stale`)."""
+        ...
+
+    def open(self, blob_id: str) -> Blob:
+        """Raises KeyError if there is no such blob."""
+        ...
+
+    def delete(self, blob_id: str) -> None:
+        """Deleting what is not there is fine. Blocking; call it off the event loop."""
+        ...
+
+    def stale(self) -> Iterator[str]:
+        """Ids of blobs, drafts included, made by earlier runs of the server: a crash may have left some that nothing
+        refers to. Blobs of the present run, in any worker, are never listed."""
+        ...
+
+
+class Clock(Protocol):
+    def now_ms(self) -> int:
+        """Milliseconds since 1970-01-01T00:00:00Z."""
+        ...
+
+
+class Chance(Protocol):
+    def token(self, n_bytes: int) -> bytes:
+        """`n_bytes` that nobody can guess."""
+        ...

@@ -1,0 +1,667 @@
+"""The vocabulary of objects: commands in, values out. One noun for every dialect, in words of no vendor.
+
+Times are milliseconds since 1970 in UTC. Digests are raw bytes (CRCs big-endian). An ETag is kept without quotes, in
+lower case: the MD5 in hexadecimal, or for a multipart object the MD5 of the parts' MD5s, "-" and their number.
+"""
+
+from __future__ import annotations
+
+import enum
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import ClassVar
+
+from sampan.kernel.body import Inflow, Outflow
+from sampan.kernel.command import Command
+from sampan.kernel.fault import Fault, Kind
+from sampan.kernel.names import Place
+
+FAULTS: frozenset[tuple[Kind, str]] = frozenset(
+    {
+        (Kind.MISSING, "bucket"),
+        (Kind.EXISTS, "bucket"),  # facts: mine (bool), bucket
+        (Kind.INVALID, "bucket name"),
+        (Kind.CONFLICT, "bucket"),  # not empty
+        (Kind.TOO_MANY, "bucket"),
+        (Kind.INVALID, "region"),  # facts: expected, given, bucket
+        (Kind.MISSING, "bucket tags"),
+        (Kind.INVALID, "tags"),
+        (Kind.TOO_MANY, "tags"),
+        (Kind.MISSING, "object"),  # facts: key
+        (Kind.MISSING, "version"),  # facts: key, version
+        (Kind.INVALID, "version"),  # not a version id at all
+        (Kind.CONFLICT, "delete marker"),  # the version asked for is a delete marker; facts: version, modified_ms
+        (Kind.EXISTS, "object"),  # forbid_overwrite
+        (Kind.INVALID, "key"),
+        (Kind.TOO_LARGE, "key"),
+        (Kind.TOO_LARGE, "metadata"),
+        (Kind.TOO_LARGE, "object"),
+        (Kind.UNMET, "condition"),  # facts: name of the condition
+        (Kind.UNCHANGED, "object"),  # facts: etag, modified_ms
+        (Kind.UNSATISFIABLE, "range"),  # facts: size
+        (Kind.INVALID, "part number"),
+        (Kind.MISSING, "upload"),
+        (Kind.INVALID, "part"),  # completing names a part that is not there, or another ETag; facts: number, etag
+        (Kind.CONFLICT, "part order"),
+        (Kind.TOO_SMALL, "part"),  # facts: number, size, size_min
+        (Kind.INVALID, "part source"),  # copying a range that the source does not have
+        (Kind.MISMATCH, "checksum type"),  # facts: given, expected
+        (Kind.CONFLICT, "append"),  # the object exists and is not appendable
+        (Kind.MISMATCH, "position"),  # facts: expected
+        (Kind.INVALID, "symlink"),  # points to itself, or to another symlink
+        (Kind.MISSING, "symlink target"),
+        (Kind.CONFLICT, "symlink"),  # the object is not a symlink
+        (Kind.INVALID, "copy"),  # onto itself without changing anything
+        (Kind.MISMATCH, "digest"),
+        (Kind.TRUNCATED, "body"),
+    }
+)
+
+
+class Versioning(enum.StrEnum):
+    NEVER = "never"
+    ENABLED = "enabled"
+    SUSPENDED = "suspended"
+
+
+class StorageClass(enum.StrEnum):
+    """Kept and shown; every class is stored alike and readable at once. Both clouds' classes, side by side."""
+
+    STANDARD = "standard"
+    REDUCED = "reduced"
+    INFREQUENT = "infrequent"
+    INFREQUENT_ONE_ZONE = "infrequent-one-zone"
+    INTELLIGENT = "intelligent"
+    ARCHIVE_INSTANT = "archive-instant"
+    ARCHIVE = "archive"
+    ARCHIVE_COLD = "archive-cold"
+    ARCHIVE_DEEP = "archive-deep"
+
+
+class Form(enum.StrEnum):
+    """How an object came to be; what it is to readers is the same."""
+
+    NORMAL = "normal"
+    MULTIPART = "multipart"
+    APPENDABLE = "appendable"
+    SYMLINK = "symlink"
+
+
+class ChecksumType(enum.StrEnum):
+    """Of a multipart object: over the whole bytes, or over the parts' checksums."""
+
+    FULL = "full"
+    COMPOSITE = "composite"
+
+
+NULL_VERSION = "null"
+"""The version id of objects written while versioning was not enabled, in both clouds."""
+
+
+@dataclass(frozen=True, slots=True)
+class Meta:
+    """What the writer says of an object and the reader gets back.
+
+    `headers` are the system headers by lower-case name: cache-control, content-disposition, content-encoding,
+    content-language, expires. `user` is user metadata, names in lower case without a vendor's prefix. `website` and
+    the like, which one cloud alone reads back, go into `note`.
+    """
+
+    content_type: str = ""
+    headers: Mapping[str, str] = field(default_factory=dict)
+    user: Mapping[str, str] = field(default_factory=dict)
+    storage_class: StorageClass = StorageClass.STANDARD
+    note: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Condition:
+    """A precondition. ETags without quotes, any case; "*" stands for any existing object. All that are set must hold.
+
+    For reads, RFC 9110's order applies: a failing `none_match` or `modified_since_ms` is UNCHANGED, the others UNMET.
+    For writes only `match` and `none_match` count.
+    """
+
+    match: tuple[str, ...] = ()
+    none_match: tuple[str, ...] = ()
+    modified_since_ms: int | None = None
+    unmodified_since_ms: int | None = None
+
+
+NO_CONDITION = Condition()
+
+
+@dataclass(frozen=True, slots=True)
+class Range:
+    """Bytes `first` to `last`, both included. `last` None: to the end. `first` None: the last `last` bytes."""
+
+    first: int | None
+    last: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class Source:
+    """What a copy reads from."""
+
+    bucket: str
+    key: str
+    version: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BucketCommand(Command):
+    """A command on one bucket. `place` is the region that the caller's request names, if it names any: the service
+    refuses one that is not the bucket's own in that cloud (INVALID, "region")."""
+
+    bucket: str
+    place: Place | None = None
+
+    def touches(self) -> tuple[tuple[str, str], ...]:
+        return ((self.action, self.bucket),)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ObjectCommand(BucketCommand):
+    """A command on one object."""
+
+    key: str
+
+    def touches(self) -> tuple[tuple[str, str], ...]:
+        return ((self.action, f"{self.bucket}/{self.key}"),)
+
+
+# --- buckets ---------------------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CreateBucket(BucketCommand):
+    """`place` is where; the other clouds' regions are their defaults. -> BucketInfo."""
+
+    action: ClassVar[str] = "objects:CreateBucket"
+    note: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class HeadBucket(BucketCommand):
+    """-> BucketInfo."""
+
+    action: ClassVar[str] = "objects:HeadBucket"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DeleteBucket(BucketCommand):
+    """Must be empty: no object, version, delete marker; unfinished uploads are aborted. -> None."""
+
+    action: ClassVar[str] = "objects:DeleteBucket"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ListBuckets(Command):
+    """The caller's buckets, by name. `place` keeps those of one region. -> BucketPage."""
+
+    action: ClassVar[str] = "objects:ListBuckets"
+    prefix: str = ""
+    after: str = ""
+    limit: int = 1000
+    place: Place | None = None
+
+    def touches(self) -> tuple[tuple[str, str], ...]:
+        return ((self.action, ""),)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MeasureBucket(BucketCommand):
+    """-> BucketStat."""
+
+    action: ClassVar[str] = "objects:MeasureBucket"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PutBucketVersioning(BucketCommand):
+    """ENABLED or SUSPENDED. -> None."""
+
+    action: ClassVar[str] = "objects:PutBucketVersioning"
+    versioning: Versioning
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PutBucketTags(BucketCommand):
+    """Replaces all; empty removes all. -> None."""
+
+    action: ClassVar[str] = "objects:PutBucketTags"
+    tags: Mapping[str, str]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class GetBucketTags(BucketCommand):
+    """-> Mapping[str, str]; MISSING "bucket tags" when there are none."""
+
+    action: ClassVar[str] = "objects:GetBucketTags"
+
+
+@dataclass(frozen=True, slots=True)
+class BucketInfo:
+    """`places` maps each cloud to the bucket's region there. `note` is what its creator's dialect wants back."""
+
+    name: str
+    owner: str
+    created_ms: int
+    places: Mapping[str, str]
+    versioning: Versioning
+    note: Mapping[str, str]
+
+
+@dataclass(frozen=True, slots=True)
+class BucketPage:
+    """`next` is the `after` of the next page, or None at the end."""
+
+    buckets: tuple[BucketInfo, ...]
+    next: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class BucketStat:
+    """Versions count as objects, delete markers do not."""
+
+    objects: int
+    size_bytes: int
+    uploads: int
+    delete_markers: int
+
+
+# --- objects ---------------------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PutObject(ObjectCommand):
+    """Write an object whole. Digests that the body claims are checked, CRC-64/XZ and MD5 always computed.
+    -> Written."""
+
+    action: ClassVar[str] = "objects:PutObject"
+    body: Inflow
+    meta: Meta = Meta()
+    tags: Mapping[str, str] = field(default_factory=dict)
+    condition: Condition = NO_CONDITION
+    forbid_overwrite: bool = False  # EXISTS "object" instead of UNMET
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class HeadObject(ObjectCommand):
+    """Everything but the bytes. Follows a symlink, unless `follow` is false. -> Found, its `body` None."""
+
+    action: ClassVar[str] = "objects:GetObject"
+    version: str | None = None
+    range: Range | None = None
+    part: int | None = None  # as if `range` were this part's
+    condition: Condition = NO_CONDITION
+    follow: bool = True
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class GetObject(HeadObject):
+    """-> Found. The caller must close its `body`. A range beyond the object is UNSATISFIABLE."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DeleteObject(ObjectCommand):
+    """Deleting what is not there is fine. Without `version`, a versioned bucket gets a delete marker. -> Deleted."""
+
+    action: ClassVar[str] = "objects:DeleteObject"
+    version: str | None = None
+    condition: Condition = NO_CONDITION
+
+
+@dataclass(frozen=True, slots=True)
+class Target:
+    """One row of a batch delete. `match`: delete only if the ETag is this one."""
+
+    key: str
+    version: str | None = None
+    match: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DeleteObjects(BucketCommand):
+    """At most limits.DELETE_BATCH_MAX targets, in one transaction, each on its own. -> tuple[Deleted | Fault, ...]."""
+
+    action: ClassVar[str] = "objects:DeleteObject"
+    targets: tuple[Target, ...]
+
+    def touches(self) -> tuple[tuple[str, str], ...]:
+        return tuple((self.action, f"{self.bucket}/{target.key}") for target in self.targets)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CopyObject(ObjectCommand):
+    """Without moving bytes. `meta` and `tags` None keep the source's (`storage_class` alone may still change); copying
+    onto itself without any change is INVALID "copy". `checksum` asks for one of the stored checksum algorithms.
+    -> Written, with `modified_ms`."""
+
+    action: ClassVar[str] = "objects:PutObject"
+    source: Source
+    meta: Meta | None = None
+    tags: Mapping[str, str] | None = None
+    storage_class: StorageClass | None = None
+    condition: Condition = NO_CONDITION
+    source_condition: Condition = NO_CONDITION
+    checksum: str | None = None
+    forbid_overwrite: bool = False
+
+    def touches(self) -> tuple[tuple[str, str], ...]:
+        return (
+            (self.action, f"{self.bucket}/{self.key}"),
+            (HeadObject.action, f"{self.source.bucket}/{self.source.key}"),
+        )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ListObjects(BucketCommand):
+    """Current objects in the order of their keys' UTF-8 bytes, those sharing a prefix up to `delimiter` rolled up.
+
+    Keys and rolled-up prefixes greater than `after` only. `limit` counts both, and is cut to limits.LIST_MAX.
+    -> ObjectPage.
+    """
+
+    action: ClassVar[str] = "objects:ListObjects"
+    prefix: str = ""
+    delimiter: str = ""
+    after: str = ""
+    limit: int = 1000
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ListVersions(BucketCommand):
+    """All versions and delete markers: by key, newest first. Begins after version `version_after` of `after`; with
+    `version_after` None after all of `after`'s. -> VersionPage."""
+
+    action: ClassVar[str] = "objects:ListVersions"
+    prefix: str = ""
+    delimiter: str = ""
+    after: str = ""
+    version_after: str | None = None
+    limit: int = 1000
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PutObjectTags(ObjectCommand):
+    """Replaces all; empty removes all. -> version id or None."""
+
+    action: ClassVar[str] = "objects:PutObjectTags"
+    tags: Mapping[str, str]
+    version: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class GetObjectTags(ObjectCommand):
+    """-> Tagged; no tags is an empty mapping."""
+
+    action: ClassVar[str] = "objects:GetObjectTags"
+    version: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AppendObject(ObjectCommand):
+    """Append at `position`, which must be the present length (0 makes the object, with `meta`). -> Written, its
+    `size` being the next position."""
+
+    action: ClassVar[str] = "objects:PutObject"
+    position: int
+    body: Inflow
+    meta: Meta = Meta()
+    tags: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PutSymlink(ObjectCommand):
+    """`target` is a key of the same bucket; it need not exist. -> Written."""
+
+    action: ClassVar[str] = "objects:PutObject"
+    target: str
+    meta: Meta = Meta()
+    tags: Mapping[str, str] = field(default_factory=dict)
+    forbid_overwrite: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class GetSymlink(ObjectCommand):
+    """-> ObjectInfo of the symlink itself, `target` set."""
+
+    action: ClassVar[str] = "objects:GetObject"
+    version: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class ObjectInfo:
+    """One version of one object, or a delete marker (then only key, version, latest, modified_ms and owner count).
+
+    `version` is None while the bucket's versioning was never enabled. `crc64` is CRC-64/XZ of the bytes. `checksums`
+    are those that the writer chose to keep, by algorithm; `checksum_type` says how they were made. `parts` is the
+    number of parts of a multipart object, else 0. `tags` is their number.
+    """
+
+    key: str
+    size: int
+    etag: str
+    modified_ms: int
+    owner: str
+    version: str | None = None
+    latest: bool = True
+    delete_marker: bool = False
+    form: Form = Form.NORMAL
+    meta: Meta = Meta()
+    crc64: int = 0
+    checksums: Mapping[str, bytes] = field(default_factory=dict)
+    checksum_type: ChecksumType = ChecksumType.FULL
+    parts: int = 0
+    tags: int = 0
+    target: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """`first` and `last` are the bytes of the answer (both included; 0 and -1 when empty); `partial` says that a range
+    or a part was asked for. `body` yields exactly those bytes."""
+
+    info: ObjectInfo
+    first: int
+    last: int
+    partial: bool
+    body: Outflow | None
+
+
+@dataclass(frozen=True, slots=True)
+class Written:
+    """What a writer gets back."""
+
+    etag: str
+    size: int
+    crc64: int
+    modified_ms: int
+    version: str | None = None
+    checksums: Mapping[str, bytes] = field(default_factory=dict)
+    checksum_type: ChecksumType = ChecksumType.FULL
+    source_version: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Deleted:
+    """`version` is the version removed, or the delete marker made; `delete_marker` says that it is one."""
+
+    key: str
+    version: str | None = None
+    delete_marker: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Tagged:
+    tags: Mapping[str, str]
+    version: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class ObjectPage:
+    """`next` is the `after` of the next page (a key or a rolled-up prefix), or None at the end."""
+
+    objects: tuple[ObjectInfo, ...]
+    prefixes: tuple[str, ...]
+    next: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class VersionPage:
+    versions: tuple[ObjectInfo, ...]
+    prefixes: tuple[str, ...]
+    next: str | None
+    next_version: str | None
+
+
+# --- multipart uploads -----------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CreateUpload(ObjectCommand):
+    """`checksum` is the algorithm to keep for the parts and the whole, or None. -> UploadInfo."""
+
+    action: ClassVar[str] = "objects:PutObject"
+    meta: Meta = Meta()
+    tags: Mapping[str, str] = field(default_factory=dict)
+    checksum: str | None = None
+    checksum_type: ChecksumType | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PutPart(ObjectCommand):
+    """Part numbers are 1 to limits.PARTS_MAX; the same number again replaces. -> PartInfo."""
+
+    action: ClassVar[str] = "objects:PutObject"
+    upload: str
+    number: int
+    body: Inflow
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CopyPart(ObjectCommand):
+    """-> PartInfo."""
+
+    action: ClassVar[str] = "objects:PutObject"
+    upload: str
+    number: int
+    source: Source
+    range: Range | None = None
+    source_condition: Condition = NO_CONDITION
+
+    def touches(self) -> tuple[tuple[str, str], ...]:
+        return (
+            (self.action, f"{self.bucket}/{self.key}"),
+            (HeadObject.action, f"{self.source.bucket}/{self.source.key}"),
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class NamedPart:
+    """A part as the completing request names it. `etag` None accepts any; `checksums` are checked if given."""
+
+    number: int
+    etag: str | None = None
+    checksums: Mapping[str, bytes] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CompleteUpload(ObjectCommand):
+    """Make the object of these parts, in ascending order; `parts` None takes all. All but the last must have
+    `part_bytes_min`. `checksums` and `size` are checked against the whole if given. Completing again what was completed
+    with the same parts gives the same answer. -> Written."""
+
+    action: ClassVar[str] = "objects:PutObject"
+    upload: str
+    parts: tuple[NamedPart, ...] | None
+    part_bytes_min: int
+    checksums: Mapping[str, bytes] = field(default_factory=dict)
+    checksum_type: ChecksumType | None = None
+    size: int | None = None
+    condition: Condition = NO_CONDITION
+    forbid_overwrite: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AbortUpload(ObjectCommand):
+    """-> None."""
+
+    action: ClassVar[str] = "objects:AbortUpload"
+    upload: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ListParts(ObjectCommand):
+    """Parts of an unfinished upload with a number greater than `after`. -> PartPage."""
+
+    action: ClassVar[str] = "objects:ListParts"
+    upload: str
+    after: int = 0
+    limit: int = 1000
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ListObjectParts(ObjectCommand):
+    """Parts of a finished multipart object. -> PartPage, its `upload` None."""
+
+    action: ClassVar[str] = "objects:GetObject"
+    version: str | None = None
+    after: int = 0
+    limit: int = 1000
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ListUploads(BucketCommand):
+    """Unfinished uploads by key and then by age, after upload `upload_after` of `after` (None: after all of it).
+    -> UploadPage."""
+
+    action: ClassVar[str] = "objects:ListUploads"
+    prefix: str = ""
+    delimiter: str = ""
+    after: str = ""
+    upload_after: str | None = None
+    limit: int = 1000
+
+
+@dataclass(frozen=True, slots=True)
+class UploadInfo:
+    key: str
+    upload: str
+    owner: str
+    created_ms: int
+    storage_class: StorageClass
+    checksum: str | None
+    checksum_type: ChecksumType
+
+
+@dataclass(frozen=True, slots=True)
+class PartInfo:
+    number: int
+    size: int
+    etag: str
+    modified_ms: int
+    crc64: int
+    checksums: Mapping[str, bytes]
+    source_version: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class PartPage:
+    """`total` is the number of all parts. `next` is the `after` of the next page, or None at the end."""
+
+    upload: UploadInfo | None
+    parts: tuple[PartInfo, ...]
+    next: int | None
+    total: int
+
+
+@dataclass(frozen=True, slots=True)
+class UploadPage:
+    uploads: tuple[UploadInfo, ...]
+    prefixes: tuple[str, ...]
+    next: str | None
+    next_upload: str | None
+
+
+Outcome = Deleted | Fault
