@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import AsyncIterator, Callable, Iterable, Iterator
 from contextlib import AbstractContextManager
 from typing import Protocol, TypeVar
 
@@ -114,4 +114,22 @@ class Clock(Protocol):
 class Chance(Protocol):
     def token(self, n_bytes: int) -> bytes:
         """`n_bytes` that nobody can guess."""
+        ...
+
+
+class Digester(Protocol):
+    """Several digests of one flow of bytes."""
+
+    def update(self, data: bytes) -> None:
+        """Take in more. Lets other threads run while it works on large data."""
+        ...
+
+    def values(self) -> dict[str, bytes]:
+        """The digests so far, by algorithm, as raw bytes (CRCs big-endian)."""
+        ...
+
+
+class Digests(Protocol):
+    def start(self, algorithms: Iterable[str]) -> Digester:
+        """Algorithms: md5, sha1, sha256, crc32, crc32c, crc64nvme, crc64xz. Raises KeyError for another."""
         ...
