@@ -1,13 +1,12 @@
 """Digests by the fastest well-kept library for each: docs/adr/0005-checksums.md.
 
-CRC-32 is ISO-HDLC's (zlib), CRC-32C Castagnoli's (RFC 3720), CRC-64/XZ the one that OSS calls crc64ecma, and
+CRC-32 is ISO-HDLC's (the one of zlib), CRC-32C Castagnoli's (RFC 3720), CRC-64/XZ the one that OSS calls crc64ecma, and
 CRC-64/NVME the one that S3 made its default for large objects.
 """
 
 from __future__ import annotations
 
 import hashlib
-import zlib
 from collections.abc import Callable, Iterable
 
 from awscrt.checksums import crc64nvme
@@ -15,7 +14,7 @@ from fastcrc import crc32, crc64
 
 CRC_BYTES = {"crc32": 4, "crc32c": 4, "crc64nvme": 8, "crc64xz": 8}
 _CRCS: dict[str, Callable[[bytes, int], int]] = {
-    "crc32": zlib.crc32,
+    "crc32": crc32.iso_hdlc,
     "crc32c": crc32.iscsi,
     "crc64nvme": crc64nvme,
     "crc64xz": crc64.xz,
