@@ -133,10 +133,23 @@ NO_CONDITION = Condition()
 
 @dataclass(frozen=True, slots=True)
 class Range:
-    """Bytes `first` to `last`, both included. `last` None: to the end. `first` None: the last `last` bytes."""
+    """Bytes `first` to `last`, both included. `last` None: to the end. `first` None: the last `last` bytes.
+
+    `lenient`: one that is not wholly inside the object counts as no range at all (OSS's default), instead of being cut
+    or UNSATISFIABLE.
+    """
 
     first: int | None
     last: int | None
+    lenient: bool = False
+
+    def whole(self, size: int) -> bool:
+        """Whether this lenient range is not wholly inside an object of `size` bytes."""
+        if not self.lenient:
+            return False
+        first = self.first if self.first is not None else size - (self.last or 0)
+        last = self.last if self.first is not None and self.last is not None else size - 1
+        return not 0 <= first <= last < size
 
 
 @dataclass(frozen=True, slots=True)
