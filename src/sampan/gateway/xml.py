@@ -29,7 +29,11 @@ def escape(value: str) -> str:
 
 
 class Element:
-    """A node: its name without namespace, its text without surrounding white space, its children in order."""
+    """A node: its name without namespace, its text, its children in order.
+
+    A leaf's text is as written, since a key may begin or end with white space; that of others, which is mere layout,
+    is stripped.
+    """
 
     __slots__ = ("attributes", "children", "name", "text")
 
@@ -75,7 +79,8 @@ def parse(document: bytes, root: str = "") -> Element:
         texts.append([])
 
     def end(_: str) -> None:
-        stack.pop().text = "".join(texts.pop()).strip()
+        element, text = stack.pop(), "".join(texts.pop())
+        element.text = text.strip() if element.children else text
 
     def data(text: str) -> None:
         texts[-1].append(text)
