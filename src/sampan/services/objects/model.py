@@ -1,20 +1,93 @@
 """The vocabulary of objects: commands in, values out. One noun for every dialect, in words of no vendor.
 
-Times are milliseconds since 1970 in UTC. Digests are raw bytes (CRCs big-endian). An ETag is kept without quotes, in
-lower case: the MD5 in hexadecimal, or for a multipart object the MD5 of the parts' MD5s, "-" and their number.
+The values are in `values`, and can all be had from here: this is what dialects import.
 """
 
 from __future__ import annotations
 
-import enum
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import ClassVar
 
-from sampan.kernel.body import Inflow, Outflow
+from sampan.kernel.body import Inflow
 from sampan.kernel.command import Command
-from sampan.kernel.fault import Fault, Kind
+from sampan.kernel.fault import Kind
 from sampan.kernel.names import Place
+from sampan.services.objects.values import (
+    NO_CONDITION as NO_CONDITION,
+)
+from sampan.services.objects.values import (
+    NULL_VERSION as NULL_VERSION,
+)
+from sampan.services.objects.values import (
+    BucketInfo as BucketInfo,
+)
+from sampan.services.objects.values import (
+    BucketPage as BucketPage,
+)
+from sampan.services.objects.values import (
+    BucketStat as BucketStat,
+)
+from sampan.services.objects.values import (
+    ChecksumType as ChecksumType,
+)
+from sampan.services.objects.values import (
+    Condition as Condition,
+)
+from sampan.services.objects.values import (
+    Deleted as Deleted,
+)
+from sampan.services.objects.values import (
+    Form as Form,
+)
+from sampan.services.objects.values import (
+    Found as Found,
+)
+from sampan.services.objects.values import (
+    Meta as Meta,
+)
+from sampan.services.objects.values import (
+    ObjectInfo as ObjectInfo,
+)
+from sampan.services.objects.values import (
+    ObjectPage as ObjectPage,
+)
+from sampan.services.objects.values import (
+    Outcome as Outcome,
+)
+from sampan.services.objects.values import (
+    PartInfo as PartInfo,
+)
+from sampan.services.objects.values import (
+    PartPage as PartPage,
+)
+from sampan.services.objects.values import (
+    Range as Range,
+)
+from sampan.services.objects.values import (
+    Source as Source,
+)
+from sampan.services.objects.values import (
+    StorageClass as StorageClass,
+)
+from sampan.services.objects.values import (
+    Tagged as Tagged,
+)
+from sampan.services.objects.values import (
+    UploadInfo as UploadInfo,
+)
+from sampan.services.objects.values import (
+    UploadPage as UploadPage,
+)
+from sampan.services.objects.values import (
+    Versioning as Versioning,
+)
+from sampan.services.objects.values import (
+    VersionPage as VersionPage,
+)
+from sampan.services.objects.values import (
+    Written as Written,
+)
 
 FAULTS: frozenset[tuple[Kind, str]] = frozenset(
     {
@@ -56,109 +129,6 @@ FAULTS: frozenset[tuple[Kind, str]] = frozenset(
         (Kind.TRUNCATED, "body"),
     }
 )
-
-
-class Versioning(enum.StrEnum):
-    NEVER = "never"
-    ENABLED = "enabled"
-    SUSPENDED = "suspended"
-
-
-class StorageClass(enum.StrEnum):
-    """Kept and shown; every class is stored alike and readable at once. Both clouds' classes, side by side."""
-
-    STANDARD = "standard"
-    REDUCED = "reduced"
-    INFREQUENT = "infrequent"
-    INFREQUENT_ONE_ZONE = "infrequent-one-zone"
-    INTELLIGENT = "intelligent"
-    ARCHIVE_INSTANT = "archive-instant"
-    ARCHIVE = "archive"
-    ARCHIVE_COLD = "archive-cold"
-    ARCHIVE_DEEP = "archive-deep"
-
-
-class Form(enum.StrEnum):
-    """How an object came to be; what it is to readers is the same."""
-
-    NORMAL = "normal"
-    MULTIPART = "multipart"
-    APPENDABLE = "appendable"
-    SYMLINK = "symlink"
-
-
-class ChecksumType(enum.StrEnum):
-    """Of a multipart object: over the whole bytes, or over the parts' checksums."""
-
-    FULL = "full"
-    COMPOSITE = "composite"
-
-
-NULL_VERSION = "null"
-"""The version id of objects written while versioning was not enabled, in both clouds."""
-
-
-@dataclass(frozen=True, slots=True)
-class Meta:
-    """What the writer says of an object and the reader gets back.
-
-    `headers` are the system headers by lower-case name: cache-control, content-disposition, content-encoding,
-    content-language, expires. `user` is user metadata, names in lower case without a vendor's prefix. `website` and
-    the like, which one cloud alone reads back, go into `note`.
-    """
-
-    content_type: str = ""
-    headers: Mapping[str, str] = field(default_factory=dict)
-    user: Mapping[str, str] = field(default_factory=dict)
-    storage_class: StorageClass = StorageClass.STANDARD
-    note: Mapping[str, str] = field(default_factory=dict)
-
-
-@dataclass(frozen=True, slots=True)
-class Condition:
-    """A precondition. ETags without quotes, any case; "*" stands for any existing object. All that are set must hold.
-
-    For reads, RFC 9110's order applies: a failing `none_match` or `modified_since_ms` is UNCHANGED, the others UNMET.
-    For writes only `match` and `none_match` count.
-    """
-
-    match: tuple[str, ...] = ()
-    none_match: tuple[str, ...] = ()
-    modified_since_ms: int | None = None
-    unmodified_since_ms: int | None = None
-
-
-NO_CONDITION = Condition()
-
-
-@dataclass(frozen=True, slots=True)
-class Range:
-    """Bytes `first` to `last`, both included. `last` None: to the end. `first` None: the last `last` bytes.
-
-    `lenient`: one that is not wholly inside the object counts as no range at all (OSS's default), instead of being cut
-    or UNSATISFIABLE.
-    """
-
-    first: int | None
-    last: int | None
-    lenient: bool = False
-
-    def whole(self, size: int) -> bool:
-        """Whether this lenient range is not wholly inside an object of `size` bytes."""
-        if not self.lenient:
-            return False
-        first = self.first if self.first is not None else size - (self.last or 0)
-        last = self.last if self.first is not None and self.last is not None else size - 1
-        return not 0 <= first <= last < size
-
-
-@dataclass(frozen=True, slots=True)
-class Source:
-    """What a copy reads from."""
-
-    bucket: str
-    key: str
-    version: str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -250,36 +220,6 @@ class GetBucketTags(BucketCommand):
     """-> Mapping[str, str]; MISSING "bucket tags" when there are none."""
 
     action: ClassVar[str] = "objects:GetBucketTags"
-
-
-@dataclass(frozen=True, slots=True)
-class BucketInfo:
-    """`places` maps each cloud to the bucket's region there. `note` is what its creator's dialect wants back."""
-
-    name: str
-    owner: str
-    created_ms: int
-    places: Mapping[str, str]
-    versioning: Versioning
-    note: Mapping[str, str]
-
-
-@dataclass(frozen=True, slots=True)
-class BucketPage:
-    """`next` is the `after` of the next page, or None at the end."""
-
-    buckets: tuple[BucketInfo, ...]
-    next: str | None
-
-
-@dataclass(frozen=True, slots=True)
-class BucketStat:
-    """Versions count as objects, delete markers do not."""
-
-    objects: int
-    size_bytes: int
-    uploads: int
-    delete_markers: int
 
 
 # --- objects ---------------------------------------------------------------------------------------------------------
@@ -443,91 +383,6 @@ class GetSymlink(ObjectCommand):
     version: str | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class ObjectInfo:
-    """One version of one object, or a delete marker (then only key, version, latest, modified_ms and owner count).
-
-    `version` is None while the bucket's versioning was never enabled. `crc64` is CRC-64/XZ of the bytes. `checksums`
-    are those that the writer chose to keep, by algorithm; `checksum_type` says how they were made. `parts` is the
-    number of parts of a multipart object, else 0. `tags` is their number.
-    """
-
-    key: str
-    size: int
-    etag: str
-    modified_ms: int
-    owner: str
-    version: str | None = None
-    latest: bool = True
-    delete_marker: bool = False
-    form: Form = Form.NORMAL
-    meta: Meta = Meta()
-    crc64: int = 0
-    checksums: Mapping[str, bytes] = field(default_factory=dict)
-    checksum_type: ChecksumType = ChecksumType.FULL
-    parts: int = 0
-    tags: int = 0
-    target: str | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class Found:
-    """`first` and `last` are the bytes of the answer (both included; 0 and -1 when empty); `partial` says that a range
-    or a part was asked for. `body` yields exactly those bytes."""
-
-    info: ObjectInfo
-    first: int
-    last: int
-    partial: bool
-    body: Outflow | None
-
-
-@dataclass(frozen=True, slots=True)
-class Written:
-    """What a writer gets back."""
-
-    etag: str
-    size: int
-    crc64: int
-    modified_ms: int
-    version: str | None = None
-    checksums: Mapping[str, bytes] = field(default_factory=dict)
-    checksum_type: ChecksumType = ChecksumType.FULL
-    source_version: str | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class Deleted:
-    """`version` is the version removed, or the delete marker made; `delete_marker` says that it is one."""
-
-    key: str
-    version: str | None = None
-    delete_marker: bool = False
-
-
-@dataclass(frozen=True, slots=True)
-class Tagged:
-    tags: Mapping[str, str]
-    version: str | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class ObjectPage:
-    """`next` is the `after` of the next page (a key or a rolled-up prefix), or None at the end."""
-
-    objects: tuple[ObjectInfo, ...]
-    prefixes: tuple[str, ...]
-    next: str | None
-
-
-@dataclass(frozen=True, slots=True)
-class VersionPage:
-    versions: tuple[ObjectInfo, ...]
-    prefixes: tuple[str, ...]
-    next: str | None
-    next_version: str | None
-
-
 # --- multipart uploads -----------------------------------------------------------------------------------------------
 
 
@@ -635,46 +490,3 @@ class ListUploads(BucketCommand):
     after: str = ""
     upload_after: str | None = None
     limit: int = 1000
-
-
-@dataclass(frozen=True, slots=True)
-class UploadInfo:
-    key: str
-    upload: str
-    owner: str
-    created_ms: int
-    storage_class: StorageClass
-    checksum: str | None
-    checksum_type: ChecksumType
-
-
-@dataclass(frozen=True, slots=True)
-class PartInfo:
-    number: int
-    size: int
-    etag: str
-    modified_ms: int
-    crc64: int
-    checksums: Mapping[str, bytes]
-    source_version: str | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class PartPage:
-    """`total` is the number of all parts. `next` is the `after` of the next page, or None at the end."""
-
-    upload: UploadInfo | None
-    parts: tuple[PartInfo, ...]
-    next: int | None
-    total: int
-
-
-@dataclass(frozen=True, slots=True)
-class UploadPage:
-    uploads: tuple[UploadInfo, ...]
-    prefixes: tuple[str, ...]
-    next: str | None
-    next_upload: str | None
-
-
-Outcome = Deleted | Fault
