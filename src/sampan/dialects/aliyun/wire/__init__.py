@@ -1,0 +1,1 @@
+"""What the dialects of Alibaba Cloud share on the wire: signatures, dates, bodies."""

@@ -1,0 +1,48 @@
+"""Dates as Alibaba Cloud writes them. All are UTC; milliseconds since 1970 inside."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+
+_DAYS = ("Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun")
+_MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
+_MONTH_NUMBERS = {name: number for number, name in enumerate(_MONTHS, 1)}
+
+
+def http_date(ms: int) -> str:
+    """`Sun, 22 Nov 2026 10:17:27 GMT` (RFC 9110, IMF-fixdate)."""
+    at = datetime.fromtimestamp(ms // 1000, UTC)
+    day, month = _DAYS[at.weekday()], _MONTHS[at.month - 1]
+    return f"{day}, {at.day:02} {month} {at.year:04} {at.hour:02}:{at.minute:02}:{at.second:02} GMT"
+
+
+def iso_date(ms: int) -> str:
+    """`2026-11-22T10:17:27.000Z`: OSS shows whole seconds with three zeros, as its Last-Modified has no more."""
+    return datetime.fromtimestamp(ms // 1000, UTC).isoformat()[:19] + ".000Z"
+
+
+def parse_http_date(text: str) -> int | None:
+    """The inverse of `http_date`, or None. The name of the day is not checked."""
+    if len(text) != 29 or not text.endswith(" GMT") or text[19] != ":" or text[22] != ":":
+        return None
+    month = _MONTH_NUMBERS.get(text[8:11])
+    if month is None:
+        return None
+    return _at(text[12:16], month, text[5:7], text[17:19], text[20:22], text[23:25])
+
+
+def parse_basic_date(text: str) -> int | None:
+    """`20261122T101727Z` (ISO 8601, basic form) in milliseconds, or None."""
+    if len(text) != 16 or text[8] != "T" or text[15] != "Z" or not text[4:6].isdecimal():
+        return None
+    return _at(text[:4], int(text[4:6]), text[6:8], text[9:11], text[11:13], text[13:15])
+
+
+def _at(year: str, month: int, day: str, hour: str, minute: str, second: str) -> int | None:
+    if not (year + day + hour + minute + second).isdecimal():
+        return None
+    try:
+        at = datetime(int(year), month, int(day), int(hour), int(minute), int(second), tzinfo=UTC)
+    except ValueError:
+        return None
+    return int(at.timestamp()) * 1000
