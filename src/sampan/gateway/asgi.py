@@ -1,0 +1,402 @@
+"""The ASGI application: from a scope to a reply, by the steps that `contract` describes.
+
+What the server has done before: it has parsed HTTP/1.1 or HTTP/2 and refused what is neither. What the dialect does:
+everything that a vendor would have an opinion on. What is left is here, once for all dialects: limits, the order of
+the steps, bodies that are bounded, drained and closed, and one audit line whatever happens.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import logging
+from collections.abc import AsyncIterator, Callable, Iterable, Mapping
+from contextlib import AbstractAsyncContextManager
+from dataclasses import dataclass
+from time import perf_counter_ns
+from typing import Any
+
+from sampan.gateway.audit import Audit, Clock, Entry
+from sampan.gateway.contract import Dialect, Exchange
+from sampan.gateway.dispatch import Dispatcher, unsigned
+from sampan.gateway.guard import Guard
+from sampan.gateway.http import Receive, Reply, Request, text
+from sampan.gateway.metrics import Counters
+from sampan.kernel import limits, ports
+from sampan.kernel.body import Bytes, Inflow, Outflow
+from sampan.kernel.caller import Keyring
+from sampan.kernel.command import Handlers
+from sampan.kernel.fault import Fault, Kind
+
+Scope = Mapping[str, Any]
+Send = Callable[[Mapping[str, Any]], Any]
+
+BODY_IDLE_S_MAX = 60  # a sender that is silent for so long has gone, whatever TCP thinks
+DRAIN_BYTES_MAX = 64 * limits.MIB  # what is read of an upload that was refused, so that its sender sees the reply
+DRAIN_S_MAX = 10
+WATCHED_BYTES_MIN = 4 * limits.CHUNK_BYTES  # replies from this size on are given up when the client leaves
+OWN_PREFIX = "/_sampan/"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Parts:
+    """What the gateway is put together from."""
+
+    dispatcher: Dispatcher
+    handlers: Handlers
+    keys: Keyring
+    guard: Guard
+    clock: ports.Clock
+    chance: ports.Chance
+    digests: ports.Digests
+    audit: Audit
+    counters: Counters
+    pages: Mapping[str, Callable[[], Reply]]  # our own, by the path below `OWN_PREFIX`
+    life: Callable[[], AbstractAsyncContextManager[None]]  # what lives as long as the worker does
+    log: logging.Logger
+
+
+class _Inbox:
+    """The server's `receive`, counted, and never waiting for ever."""
+
+    __slots__ = ("_receive", "open", "received", "started")
+
+    def __init__(self, receive: Receive, expected: bool) -> None:
+        self._receive = receive
+        self.open = expected  # more of a body may come
+        self.started = False
+        self.received = 0
+
+    async def __call__(self) -> Any:
+        self.started = True
+        try:
+            async with asyncio.timeout(BODY_IDLE_S_MAX):
+                message = await self._receive()
+        except TimeoutError:
+            message = {"type": "http.disconnect"}
+        if message["type"] == "http.request":
+            self.received += len(message.get("body", b""))
+            self.open = message.get("more_body", False)
+        else:
+            self.open = False
+        return message
+
+    async def left(self) -> None:
+        """Return when the client has closed the connection."""
+        while (await self._receive())["type"] != "http.disconnect":
+            pass
+
+    async def drain(self) -> None:
+        """Read and drop what the client still sends, within bounds; beyond them the server closes the connection."""
+        end = self.received + DRAIN_BYTES_MAX
+        try:
+            async with asyncio.timeout(DRAIN_S_MAX):
+                while self.open and self.received < end:
+                    await self()
+        except TimeoutError:
+            pass
+
+
+class _Trail:
+    """What is known of a request so far, for its audit line."""
+
+    __slots__ = ("begun_ns", "dialect", "exchange", "fault", "request_id", "resource")
+
+    def __init__(self, request_id: str) -> None:
+        self.begun_ns = perf_counter_ns()
+        self.request_id = request_id
+        self.dialect: Dialect | None = None
+        self.exchange: Exchange | None = None
+        self.resource: str | None = None
+        self.fault: Fault | None = None
+
+
+class Gateway:
+    """The application."""
+
+    def __init__(self, parts: Parts) -> None:
+        self._parts = parts
+        self._pick = parts.dispatcher.pick
+        self._now = parts.clock.now_ms
+        self._token = parts.chance.token
+        self._time = Clock()
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] == "lifespan":
+            await self._live(receive, send)
+            return
+        assert scope["type"] == "http", scope["type"]
+        trail = _Trail(self._token(12).hex().upper())
+        headers, header_bytes = _headers(scope["headers"])
+        inbox = _Inbox(receive, _has_body(scope, headers))
+        request = _request(scope, headers, inbox)
+        reply = await self._answer(request, header_bytes, trail)
+        status, sent = reply.status, 0
+        try:
+            sent = await self._send(request, reply, inbox, send, trail)
+        except BaseException as error:
+            # The status line is out already: only a broken connection can still tell the client.
+            trail.fault = error if isinstance(error, Fault) else Fault(Kind.INTERNAL, "server")
+            self._log_trace(trail)
+            raise
+        finally:
+            self._record(request, trail, status, inbox.received, sent)
+        if inbox.open and not (request.headers.get("expect") and not inbox.started):
+            await inbox.drain()
+
+    # --- the steps ----------------------------------------------------------------------------------------------------
+
+    async def _answer(self, request: Request, header_bytes: int, trail: _Trail) -> Reply:
+        """The reply, whatever happens."""
+        dialect = self._pick(request)
+        if dialect is None:
+            return self._own(request)
+        trail.dialect = dialect
+        try:
+            if header_bytes > limits.HEADERS_BYTES_MAX:
+                raise Fault(Kind.TOO_LARGE, "header", f"headers are limited to {limits.HEADERS_BYTES_MAX} bytes")
+            if len(request.raw_path) + len(request.raw_query) > limits.TARGET_BYTES_MAX:
+                raise Fault(Kind.TOO_LARGE, "header", f"targets are limited to {limits.TARGET_BYTES_MAX} bytes")
+            exchange = dialect.open(request, trail.request_id, self._parts.keys, self._now())
+            trail.exchange = exchange
+            reply = await self._perform(exchange, trail)
+        except Fault as fault:
+            trail.fault = fault
+            if fault.kind is Kind.INTERNAL:
+                self._log_trace(trail)
+        except Exception:
+            trail.fault = Fault(Kind.INTERNAL, "server", "an error of the server; its log has the trace")
+            self._log_trace(trail)
+        if trail.fault is not None:
+            reply = dialect.refuse(request, trail.request_id, trail.fault)
+        dialect.finish(request, trail.request_id, reply)
+        return reply
+
+    async def _perform(self, exchange: Exchange, trail: _Trail) -> Reply:
+        """Bind, ask the guard, run, render."""
+        operation = exchange.operation
+        assert operation is not None, "a dialect opens an exchange with an operation, or raises"
+        if operation.bind is None or operation.render is None:
+            raise Fault(
+                Kind.NOT_DONE, "operation", f"{operation.name} is not done by Sampan yet", operation=operation.name
+            )
+        document = await self._document(exchange.body) if operation.document else b""
+        command = operation.bind(exchange, document)
+        trail.resource = command.touches()[0][1]
+        self._parts.guard.allow(exchange.caller, command)
+        result = await self._parts.handlers[type(command)](exchange.caller, command)
+        try:
+            return operation.render(exchange, result)
+        except BaseException:
+            _close(getattr(result, "body", None))
+            raise
+
+    async def _document(self, body: Inflow) -> bytes:
+        """A small body as a whole, agreeing with every digest that its sender claims."""
+        pieces: list[bytes] = []
+        size = 0
+        too_large = Fault(Kind.TOO_LARGE, "document", f"documents are limited to {limits.DOCUMENT_BYTES_MAX} bytes")
+        if body.length is not None and body.length > limits.DOCUMENT_BYTES_MAX:
+            raise too_large
+        async for chunk in body.chunks():
+            size += len(chunk)
+            if size > limits.DOCUMENT_BYTES_MAX:
+                raise too_large
+            pieces.append(chunk)
+        document = b"".join(pieces)
+        if body.algorithms:
+            digester = self._parts.digests.start(body.algorithms)
+            digester.update(document)
+            values = digester.values()
+            for digest in body.digests():
+                if values[digest.algorithm] != digest.value:
+                    raise digest.fault
+        return document
+
+    def _own(self, request: Request) -> Reply:
+        """What no dialect claims: our own pages, and a plain word for everybody else."""
+        if request.raw_path == "*" and request.method == "OPTIONS":
+            return Reply(200, [("allow", "DELETE, GET, HEAD, OPTIONS, POST, PUT")])
+        page = self._page(request)
+        if page is not None:
+            return page
+        known = ", ".join(self._parts.pages)
+        return _plain(
+            404 if unsigned(request) else 400,
+            "no protocol of this Sampan claims this request",
+            f"sign it as a client of a supported cloud does; pages of its own are {known} below {OWN_PREFIX}",
+        )
+
+    def _page(self, request: Request) -> Reply | None:
+        if not request.raw_path.startswith(OWN_PREFIX) or request.method not in ("GET", "HEAD"):
+            return None
+        page = self._parts.pages.get(request.raw_path[len(OWN_PREFIX) :])
+        return page() if page is not None else None
+
+    # --- sending ------------------------------------------------------------------------------------------------------
+
+    async def _send(self, request: Request, reply: Reply, inbox: _Inbox, send: Send, trail: _Trail) -> int:
+        """Send the reply and close its body. Returns how many bytes of the body were sent."""
+        body = reply.body
+        if isinstance(body, Bytes):
+            body = body.data
+        try:
+            length = len(body) if isinstance(body, bytes) else body.length
+            bodiless = request.method == "HEAD" or reply.status in (204, 304)
+            start = {
+                "type": "http.response.start",
+                "status": reply.status,
+                "headers": _raw_headers(reply.headers, None if reply.status in (204, 304) else length),
+            }
+            if bodiless or isinstance(body, bytes):
+                data = b"" if bodiless or not isinstance(body, bytes) else body
+                await send(start)
+                await send({"type": "http.response.body", "body": data, "more_body": False})
+                return len(data)
+            return await _stream(start, body, length, inbox, send, trail)
+        finally:
+            _close(body)
+
+    # --- what is said of it -------------------------------------------------------------------------------------------
+
+    def _record(self, request: Request, trail: _Trail, status: int, received: int, sent: int) -> None:
+        time_us = (perf_counter_ns() - trail.begun_ns) // 1000
+        exchange = trail.exchange
+        dialect = trail.dialect.name if trail.dialect is not None else ""
+        operation = exchange.operation.name if exchange is not None and exchange.operation is not None else ""
+        self._parts.counters.count(dialect, operation, status, received, sent, time_us)
+        if not self._parts.audit.on:
+            return
+        fault = trail.fault
+        key = exchange.caller.key_id if exchange is not None else ""
+        if not key and fault is not None:
+            key = str(fault.facts.get("key_id") or "")[:128]
+        self._parts.audit.write(
+            Entry(
+                time=self._time.text(self._now()),
+                id=trail.request_id,
+                client=request.client,
+                method=request.method[:32],
+                status=status,
+                ms=time_us / 1000,
+                dialect=dialect,
+                operation=operation,
+                account=exchange.caller.account if exchange is not None else "",
+                key=key,
+                resource=trail.resource if trail.resource is not None else request.path[:1100],
+                fault=f"{fault.kind} {fault.noun}" if fault is not None else "",
+                received=received,
+                sent=sent,
+                agent=request.headers.get("user-agent", "")[:256],
+            )
+        )
+
+    def _log_trace(self, trail: _Trail) -> None:
+        self._parts.log.exception("request %s failed by a mistake of ours", trail.request_id)
+
+    # --- the worker's life --------------------------------------------------------------------------------------------
+
+    async def _live(self, receive: Receive, send: Send) -> None:
+        """ASGI's lifespan: what has to run beside requests runs between its two messages."""
+        await receive()
+        try:
+            async with self._parts.life():
+                await send({"type": "lifespan.startup.complete"})
+                await receive()
+        except Exception as error:
+            self._parts.log.exception("the worker cannot run")
+            await send({"type": "lifespan.startup.failed", "message": str(error)})
+            return
+        self._parts.audit.close()
+        await send({"type": "lifespan.shutdown.complete"})
+
+
+def _headers(pairs: Iterable[tuple[bytes, bytes]]) -> tuple[dict[str, str], int]:
+    """Headers by lower-case name, and how many bytes they take."""
+    headers: dict[str, str] = {}
+    size = 0
+    for raw_name, raw_value in pairs:
+        size += len(raw_name) + len(raw_value) + 4
+        name, value = raw_name.decode("latin-1"), text(raw_value)
+        headers[name] = f"{headers[name]},{value}" if name in headers else value
+    return headers, size
+
+
+def _has_body(scope: Scope, headers: Mapping[str, str]) -> bool:
+    length = headers.get("content-length")
+    if length is not None:
+        return length != "0"
+    if "transfer-encoding" in headers:
+        return True
+    # HTTP/2 needs neither header.
+    return not scope["http_version"].startswith("1") and scope["method"] not in ("GET", "HEAD", "DELETE")
+
+
+def _request(scope: Scope, headers: Mapping[str, str], receive: Receive) -> Request:
+    client = scope.get("client")
+    return Request(
+        scope["method"],
+        scope["raw_path"],
+        scope["query_string"],
+        headers,
+        scheme=scope["scheme"],
+        client=client[0] if client else "",
+        receive=receive,
+    )
+
+
+def _raw_headers(headers: list[tuple[str, str]], length: int | None) -> list[tuple[bytes, bytes]]:
+    """Headers as bytes, with a Content-Length unless one is there already.
+
+    A value may come from a client (metadata, a presigned URL's overrides): control characters become spaces, so that
+    no value can begin a header of its own.
+    """
+    raw = []
+    for name, value in headers:
+        if not value.isprintable():
+            value = "".join(" " if ord(c) < 32 or ord(c) == 127 else c for c in value)
+        if name == "content-length" or name.lower() == "content-length":
+            length = None
+        raw.append((name.encode("latin-1"), value.encode("utf-8", "surrogateescape")))
+    if length is not None:
+        raw.append((b"content-length", b"%d" % length))
+    return raw
+
+
+async def _stream(
+    start: Mapping[str, Any], body: Outflow, length: int, inbox: _Inbox, send: Send, trail: _Trail
+) -> int:
+    """Send a body piece by piece; stop early if the client leaves. Returns how many bytes were sent."""
+    sent = 0
+    gone = asyncio.ensure_future(inbox.left()) if length >= WATCHED_BYTES_MIN else None
+    chunks: AsyncIterator[bytes] = body.chunks()
+    try:
+        await send(start)
+        async for chunk in chunks:
+            sent += len(chunk)
+            await send({"type": "http.response.body", "body": chunk, "more_body": sent < length})
+            if gone is not None and gone.done():
+                trail.fault = Fault(Kind.TRUNCATED, "reply", "the client left")
+                return sent
+        if sent != length:
+            raise Fault(Kind.INTERNAL, "server", f"a body of {length} bytes ended after {sent}")
+        if length == 0:
+            await send({"type": "http.response.body", "body": b"", "more_body": False})
+    finally:
+        if gone is not None:
+            gone.cancel()
+        close = getattr(chunks, "aclose", None)
+        if close is not None:
+            await close()
+    return sent
+
+
+def _close(body: Any) -> None:
+    close = getattr(body, "close", None)
+    if close is not None:
+        close()
+
+
+def _plain(status: int, error: str, hint: str) -> Reply:
+    document = json.dumps({"error": error, "hint": hint}).encode() + b"\n"
+    return Reply(status, [("content-type", "application/json")], document)
