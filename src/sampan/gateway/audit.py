@@ -110,7 +110,10 @@ def _line_of_text(entry: Entry) -> bytes:
 
 def _clean(entry: Entry) -> Entry:
     values: dict[str, Any] = {name: getattr(entry, name) for name in entry.__struct_fields__}
-    return Entry(**{k: v.encode("utf-8", "replace").decode() if isinstance(v, str) else v for k, v in values.items()})
+    for name, value in values.items():
+        if isinstance(value, str):
+            values[name] = value.encode("utf-8", "replace").decode()
+    return Entry(**values)
 
 
 class FileSink:
