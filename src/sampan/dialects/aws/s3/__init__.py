@@ -1,0 +1,1 @@
+"""S3: the objects service in Amazon's words."""

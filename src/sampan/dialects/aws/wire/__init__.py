@@ -1,0 +1,1 @@
+"""What the products of AWS share on the wire: signatures, bodies and dates."""
