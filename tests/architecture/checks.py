@@ -75,7 +75,9 @@ def computed_imports(root: Path, spared: Sequence[str]) -> list[str]:
         if any(path.startswith(prefix) for prefix in spared):
             continue
         broken += [
-            f"{path}:{line}: {name}" for line, name in _imported(path, tree, "sampan") if name.startswith("importlib")
+            f"{path}:{line}: {name}"
+            for line, name in _imported(path, tree, "sampan")
+            if name in ("importlib", "importlib.import_module")
         ]
         broken += [
             f"{path}:{node.lineno}: __import__"

@@ -57,9 +57,7 @@ def sqlite() -> Finding:
     if sqlite3.sqlite_version_info < SQLITE_MIN:
         return Finding("SQLite", BROKEN, found, "use a Python whose SQLite is 3.35 or newer")
     if sqlite3.threadsafety == 0:
-        return Finding(
-            "SQLite", BROKEN, found, "use a Python whose SQLite was compiled for threads (SQLITE_THREADSAFE)"
-        )
+        return Finding("SQLite", BROKEN, found, "use a Python whose SQLite was compiled for threads")
     return Finding("SQLite", FINE, found)
 
 

@@ -415,7 +415,7 @@ STEPS: tuple[Step, ...] = (
         "And a third SDK",
         "Put with alibabacloud-oss-v2, read by both",
         "oss-v2 → both",
-        third_sdk,
+        _third_sdk,
         "alibabacloud_oss_v2",
     ),
     Step("Goodbye", "Everything is removed again", "boto3, oss2", _cleaned),
