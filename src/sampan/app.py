@@ -1,0 +1,283 @@
+"""The composition root: what is put together from what. It alone may import everything.
+
+The parent process prepares (`prepare`): it owns the data folder for as long as it runs, and serves nothing. Each
+worker process builds its own application (`worker`), so that nothing but files is shared.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import errno
+import fcntl
+import json
+import logging
+import os
+import signal
+import sys
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from sampan import __version__
+from sampan.config import Config
+from sampan.dialects.aliyun.oss.dialect import OssDialect
+from sampan.dialects.aws.s3.dialect import S3Dialect
+from sampan.engines import authority, credentials
+from sampan.engines.blobs_disk import DiskBlobs
+from sampan.engines.clock_system import SystemChance, SystemClock
+from sampan.engines.credentials import Credentials
+from sampan.engines.digests import LibraryDigests
+from sampan.engines.folder import DataFolder, FolderError
+from sampan.engines.sealer import AesSealer, load_key
+from sampan.engines.store_sqlite import Damaged, SqliteStore
+from sampan.gateway import logs, metrics
+from sampan.gateway.asgi import Gateway, Parts
+from sampan.gateway.audit import Audit, FileSink
+from sampan.gateway.contract import Dialect
+from sampan.gateway.dispatch import Dispatcher
+from sampan.gateway.guard import Guard
+from sampan.gateway.http import Reply
+from sampan.kernel.fault import Fault, Kind
+from sampan.services.identity.service import ROOT_ACCOUNT, Identity
+from sampan.services.objects.service import Objects
+
+# How often a waiting thread may ask for the interpreter: see `engines.store_sqlite`.
+SWITCH_S = 50e-6
+ELECTION_S = 2  # how soon another worker takes over what one does for all
+PARENT_S = 1  # how soon a worker notices that its parent was killed
+
+
+class Trouble(Exception):  # noqa: N818 - what a person would call it
+    """Sampan cannot run. The text is for a person: what is wrong, and how to mend it."""
+
+
+# --- files of the data folder -----------------------------------------------------------------------------------------
+
+
+def credentials_file(config: Config) -> Path:
+    return config.data / "credentials.toml"
+
+
+def server_file(config: Config) -> Path:
+    """Where the running server says what it is: JSON with pid, url, host, port and version."""
+    return config.data / "server.json"
+
+
+def authority_file(config: Config) -> Path:
+    """The certificate that clients are told to trust, once TLS was on."""
+    return config.data / "tls" / "ca.pem"
+
+
+def _counters_folder(config: Config) -> Path:
+    return config.data / "run"
+
+
+# --- the parent -------------------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class Prepared:
+    """A data folder that is ours. `run` is the number of this start; `started_ms` its time."""
+
+    config: Config
+    run: str
+    started_ms: int
+    root: Credentials
+    certificates: authority.Certificates | None
+
+
+@contextlib.contextmanager
+def prepare(config: Config) -> Iterator[Prepared]:
+    """Own the data folder, with the root's account and credentials, and certificates if TLS is on. Raises Trouble."""
+    with _troubles(config):
+        folder = DataFolder(config.data)
+    try:
+        with _troubles(config):
+            root = _root(config)
+            certificates = _certificates(config)
+            counters = _counters_folder(config)
+            counters.mkdir(mode=0o700, exist_ok=True)
+            for old in counters.glob("*.counters"):
+                old.unlink()
+        yield Prepared(config, folder.run, SystemClock().now_ms(), root, certificates)
+    finally:
+        folder.close()
+
+
+@contextlib.contextmanager
+def open_identity(config: Config) -> Iterator[Identity]:
+    """The identity service of a data folder, whether or not a server runs on it. Raises Trouble."""
+    with _troubles(config):
+        DataFolder.check(config.data)
+        store = SqliteStore(config.data / "store")
+    try:
+        with _troubles(config):
+            yield _identity(config, store)
+    finally:
+        store.close()
+
+
+def _root(config: Config) -> Credentials:
+    """The root's credentials: the configuration's, else the file's, else new ones. Then all three agree."""
+    found = credentials.read(credentials_file(config))
+    store = SqliteStore(config.data / "store")
+    try:
+        identity = _identity(config, store)
+        if config.root_access_key_id:
+            wanted = Credentials(ROOT_ACCOUNT, config.root_access_key_id, config.root_access_key_secret)
+        else:
+            wanted = found or Credentials(ROOT_ACCOUNT, *identity.new_credentials())
+        # The file first: a key that works, and that nobody knows, is worse than one that does not work yet.
+        if wanted != found:
+            credentials.write(credentials_file(config), wanted)
+        asyncio.run(identity.adopt_root(wanted.access_key_id, wanted.access_key_secret))
+    finally:
+        store.close()
+    return wanted
+
+
+def _certificates(config: Config) -> authority.Certificates | None:
+    if not config.tls:
+        return None
+    if config.tls_cert is not None and config.tls_key is not None:
+        return authority.Certificates(config.tls_cert, config.tls_cert, config.tls_key)
+    names = ["localhost", "*.localhost", "127.0.0.1", "::1"]
+    if config.host not in ("0.0.0.0", "::"):  # noqa: S104 - compared, not bound
+        names.append(config.host)
+    for domain in config.domains:
+        names += [domain, f"*.{domain}"]
+    return authority.ensure(config.data / "tls", names, SystemClock().now_ms())
+
+
+@contextlib.contextmanager
+def _troubles(config: Config) -> Iterator[None]:
+    """Turn what can go wrong with a data folder into Trouble."""
+    full = f"no space is left for the data folder {config.data}: make room, or choose another with --data"
+    try:
+        yield
+    except FolderError as error:
+        raise Trouble(str(error)) from None
+    except Damaged as error:
+        raise Trouble(f"the database in {config.data} cannot be used: {error}") from None
+    except Fault as fault:
+        raise Trouble(full if fault.kind is Kind.FULL else f"{fault.why or fault}") from None
+    except OSError as error:
+        if error.errno in (errno.ENOSPC, errno.EDQUOT):
+            raise Trouble(full) from None
+        where = error.filename or config.data
+        raise Trouble(f"{where}: {error.strerror} (choose another data folder with --data)") from None
+    except ValueError as error:
+        raise Trouble(str(error)) from None
+
+
+def _identity(config: Config, store: SqliteStore) -> Identity:
+    return Identity(store, SystemClock(), SystemChance(), AesSealer(load_key(config.data / "secrets.key")))
+
+
+# --- a worker ---------------------------------------------------------------------------------------------------------
+
+
+def dialects(config: Config) -> tuple[Dialect, ...]:
+    """Every protocol that is spoken."""
+    return (S3Dialect(config.domains, config.region_aws), OssDialect(config.domains, config.region_aliyun))
+
+
+def worker(prepared: Prepared, parent: int) -> Gateway:
+    """The application of one worker process. `parent` is the process that started it."""
+    config = prepared.config
+    sys.setswitchinterval(SWITCH_S)
+    log = logging.getLogger("sampan")
+    clock, chance, digests = SystemClock(), SystemChance(), LibraryDigests()
+    store = SqliteStore(config.data / "store")
+    objects = Objects(store, DiskBlobs(config.data / "blobs", prepared.run), clock, chance, digests, config.regions)
+    identity = _identity(config, store)
+    counters_folder = _counters_folder(config)
+
+    def health() -> Reply:
+        with store.view() as view:
+            view.get(b"")  # the database answers
+        return _json({"status": "ok", "version": __version__, "run": prepared.run})
+
+    def numbers() -> Reply:
+        page = metrics.expose(counters_folder, __version__, prepared.started_ms)
+        return Reply(200, [("content-type", "text/plain; version=0.0.4; charset=utf-8")], page.encode())
+
+    @contextlib.asynccontextmanager
+    async def life() -> AsyncIterator[None]:
+        elected = _elected(counters_folder / "maintenance.lock", objects.maintain, log)
+        tasks = [asyncio.create_task(elected), asyncio.create_task(_outlive_nobody(parent))]
+        try:
+            yield
+        finally:
+            for task in tasks:
+                task.cancel()
+            await asyncio.gather(*tasks, return_exceptions=True)
+            store.close()
+
+    return Gateway(
+        Parts(
+            dispatcher=Dispatcher(dialects(config)),
+            handlers={**objects.handlers, **identity.handlers},
+            keys=identity,
+            guard=Guard({"objects": objects.owner}),
+            clock=clock,
+            chance=chance,
+            digests=digests,
+            audit=_audit(config),
+            counters=metrics.Counters(counters_folder / f"{os.getpid()}.counters"),
+            pages={"health": health, "metrics": numbers},
+            life=life,
+            log=log,
+        )
+    )
+
+
+def text_logs(config: Config) -> bool:
+    """Whether lines are for people: asked for, or on a terminal."""
+    return sys.stderr.isatty() if config.log_format == "auto" else config.log_format == "text"
+
+
+def log_settings(config: Config) -> dict[str, object]:
+    """For `logging.config.dictConfig`."""
+    return logs.settings(text=text_logs(config), level=config.log_level)
+
+
+def _audit(config: Config) -> Audit:
+    if config.audit == "off":
+        return Audit(None)
+    if config.audit == "stderr":
+        return Audit(FileSink(sys.stderr.fileno()), text=text_logs(config))
+    descriptor = os.open(config.audit, os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, 0o600)
+    return Audit(FileSink(descriptor), text=config.log_format == "text")
+
+
+async def _elected(lock: Path, work: Callable[[], Awaitable[None]], log: logging.Logger) -> None:
+    """Run `work` in one worker process at a time; another takes over when that one dies."""
+    descriptor = os.open(lock, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    try:
+        while True:
+            with contextlib.suppress(BlockingIOError):
+                fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                break
+            await asyncio.sleep(ELECTION_S)
+        while True:
+            try:
+                await work()
+                return
+            except Exception:
+                log.exception("maintenance failed; it begins anew")
+            await asyncio.sleep(ELECTION_S)
+    finally:
+        os.close(descriptor)
+
+
+async def _outlive_nobody(parent: int) -> None:
+    """Stop this worker when its parent is gone, so that no orphan keeps the port and the data folder."""
+    while os.getppid() == parent:  # noqa: ASYNC110 - no event tells of it
+        await asyncio.sleep(PARENT_S)
+    os.kill(os.getpid(), signal.SIGTERM)
+
+
+def _json(value: dict[str, object]) -> Reply:
+    return Reply(200, [("content-type", "application/json")], json.dumps(value).encode() + b"\n")
