@@ -49,7 +49,15 @@ class Staged:
 
 
 async def write_staged(context: Context, staged: Staged, change: Callable[[Transaction], T]) -> T:
-    """Run the transaction that refers to `staged`, which is forgotten if it fails."""
+    """Run the transaction that refers to `staged`, which is forgotten if it fails.
+
+    If the caller is cancelled meanwhile, the transaction is not: whether it was written decides about the bytes.
+    """
+    writing = asyncio.ensure_future(_write_or_discard(context, staged, change))
+    return await asyncio.shield(writing)
+
+
+async def _write_or_discard(context: Context, staged: Staged, change: Callable[[Transaction], T]) -> T:
     try:
         return await context.store.write(change)
     except BaseException:

@@ -22,8 +22,6 @@ from sampan.services.objects.model import (
 )
 from sampan.services.objects.uploads import upload_info
 
-PAST_PREFIX = "\U0010ffff"  # the greatest character: no key that begins with a prefix sorts after prefix + this
-
 
 async def list_objects(context: Context, caller: Caller, command: ListObjects) -> ObjectPage:
     limit = _limit(command.limit)
@@ -96,15 +94,15 @@ async def list_versions(context: Context, caller: Caller, command: ListVersions)
         bucket = find_bucket(view, command)
         if limit == 0 or not (_encodable(command.prefix) and _encodable(command.after)):
             return VersionPage((), (), None, None)
-        start, skip = _first_key(command.prefix, command.delimiter, command.after, command.version_after is not None)
-        while (key := _next_key(view, bucket, command.prefix, start, skip)) is not None:
+        place = _first_place(bucket, command)
+        while (key := _next_key(view, bucket, command.prefix, place)) is not None:
             rolled = _rolled(key, command.prefix, command.delimiter)
             if rolled is not None:
                 if len(found) + len(prefixes) == limit:
                     return VersionPage(tuple(found), tuple(prefixes), *last)
                 prefixes.append(rolled)
                 last = (rolled, None)
-                start, skip = rolled + PAST_PREFIX, True
+                place = _past_prefix(bucket, rolled)
                 continue
             after = command.version_after if key == command.after else None
             for info in _versions_of(view, bucket, key, after):
@@ -112,36 +110,49 @@ async def list_versions(context: Context, caller: Caller, command: ListVersions)
                     return VersionPage(tuple(found), tuple(prefixes), *last)
                 found.append(info)
                 last = (key, info.version or NULL_VERSION)
-            start, skip = key, True
+            place = _past(bucket, key)
     return VersionPage(tuple(found), tuple(prefixes), None, None)
 
 
-def _first_key(prefix: str, delimiter: str, after: str, within: bool) -> tuple[str, bool]:
-    """Where to begin, and whether that key itself is to be skipped."""
-    if not after or after < prefix:
-        return prefix, False
-    rolled = _rolled(after, prefix, delimiter) if after.startswith(prefix) else None
+# Where a walk over both kinds of rows, current and other, goes on from.
+Place = tuple[bytes, bytes]
+
+
+def _past(bucket: rows.BucketRow, key: str) -> Place:
+    """After all versions of a key."""
+    return rows.current(bucket.id, key) + b"\0", rows.successor(rows.versions(bucket.id, key))
+
+
+def _past_prefix(bucket: rows.BucketRow, prefix: str) -> Place:
+    """After all keys that begin with `prefix`."""
+    return rows.successor(rows.current(bucket.id, prefix)), rows.successor(rows.all_versions(bucket.id, prefix))
+
+
+def _first_place(bucket: rows.BucketRow, command: ListVersions) -> Place:
+    """Where the page begins."""
+    after = command.after
+    if not after or after < command.prefix:
+        return rows.current(bucket.id, command.prefix), rows.all_versions(bucket.id, command.prefix)
+    rolled = _rolled(after, command.prefix, command.delimiter) if after.startswith(command.prefix) else None
     if rolled is not None:
-        return rolled + PAST_PREFIX, True
-    return after, not within
+        return _past_prefix(bucket, rolled)
+    if command.version_after is not None:
+        return rows.current(bucket.id, after), rows.versions(bucket.id, after)
+    return _past(bucket, after)
 
 
-def _next_key(view: View, bucket: rows.BucketRow, prefix: str, start: str, skip: bool) -> str | None:
-    """The first key from `start` on (after it, if `skip`) that has any version and begins with `prefix`."""
+def _next_key(view: View, bucket: rows.BucketRow, prefix: str, place: Place) -> str | None:
+    """The first key from `place` on that has any version and begins with `prefix`."""
+    found = []
     base = rows.all_current(bucket.id)
-    low = base + start.encode() + (b"\0" if skip else b"")
-    best: str | None = None
-    for raw_key, _ in view.scan(low, rows.successor(base)):
-        best = raw_key[len(base) :].decode()
+    for raw_key, _ in view.scan(place[0], rows.successor(rows.current(bucket.id, prefix))):
+        found.append(raw_key[len(base) :].decode())
         break
-    others = rows.all_versions(bucket.id)
-    escaped = rows.versions(bucket.id, start)
-    low = rows.successor(escaped) if skip else escaped
-    for raw_key, _ in view.scan(low, rows.successor(others)):
-        other = rows.unescaped(raw_key[len(others) : -9])
-        best = other if best is None else min(best, other)
+    base = rows.all_versions(bucket.id)
+    for raw_key, _ in view.scan(place[1], rows.successor(rows.all_versions(bucket.id, prefix))):
+        found.append(rows.unescaped(raw_key[len(base) : -9]))
         break
-    return best if best is not None and best.startswith(prefix) else None
+    return min(found, default=None)
 
 
 def _versions_of(view: View, bucket: rows.BucketRow, key: str, after: str | None) -> Iterator[ObjectInfo]:
@@ -176,30 +187,36 @@ async def list_uploads(context: Context, caller: Caller, command: ListUploads) -
         bucket = find_bucket(view, command)
         if limit == 0 or not (_encodable(command.prefix) and _encodable(command.after)):
             return UploadPage((), (), None, None)
-        base = rows.all_uploads(bucket.id)
-        end = rows.successor(base)
-        key, skip = _first_key(command.prefix, command.delimiter, command.after, command.upload_after is not None)
-        start = rows.uploads(bucket.id, key)
-        if skip:
-            start = rows.successor(start)
-        elif command.upload_after is not None and key == command.after:
-            start += command.upload_after.encode("utf-8", "surrogateescape") + b"\0"
+        start = _first_upload(bucket, command)
+        end = rows.successor(rows.all_uploads(bucket.id, command.prefix))
         while True:
             jump = None
             for _, raw in view.scan(start, end):
                 row = rows.decode_upload(raw)
-                if not row.key.startswith(command.prefix):
-                    break
                 rolled = _rolled(row.key, command.prefix, command.delimiter)
                 if len(found) + len(prefixes) == limit:
                     return UploadPage(tuple(found), tuple(prefixes), *last)
                 if rolled is not None:
                     prefixes.append(rolled)
                     last = (rolled, None)
-                    jump = rows.successor(rows.uploads(bucket.id, rolled + PAST_PREFIX))
+                    jump = rows.successor(rows.all_uploads(bucket.id, rolled))
                     break
                 found.append(upload_info(row))
                 last = (row.key, row.upload)
             if jump is None:
                 return UploadPage(tuple(found), tuple(prefixes), None, None)
             start = jump
+
+
+def _first_upload(bucket: rows.BucketRow, command: ListUploads) -> bytes:
+    """Where the page begins."""
+    after = command.after
+    if not after or after < command.prefix:
+        return rows.all_uploads(bucket.id, command.prefix)
+    rolled = _rolled(after, command.prefix, command.delimiter) if after.startswith(command.prefix) else None
+    if rolled is not None:
+        return rows.successor(rows.all_uploads(bucket.id, rolled))
+    start = rows.uploads(bucket.id, after)
+    if command.upload_after is None:
+        return rows.successor(start)
+    return start + command.upload_after.encode("utf-8", "surrogateescape") + b"\0"

@@ -174,19 +174,19 @@ def all_current(bucket_id: bytes) -> bytes:
     return b"Oo" + bucket_id
 
 
-def all_versions(bucket_id: bytes) -> bytes:
-    """The prefix of a bucket's other versions and delete markers."""
-    return b"Ov" + bucket_id
+def all_versions(bucket_id: bytes, key_prefix: str = "") -> bytes:
+    """The prefix of a bucket's other versions and delete markers, of keys that begin with `key_prefix`."""
+    return b"Ov" + bucket_id + _escaped(key_prefix)
 
 
-def all_uploads(bucket_id: bytes) -> bytes:
-    """The prefix of a bucket's unfinished uploads."""
-    return b"Ou" + bucket_id
+def all_uploads(bucket_id: bytes, key_prefix: str = "") -> bytes:
+    """The prefix of a bucket's unfinished uploads, of keys that begin with `key_prefix`."""
+    return b"Ou" + bucket_id + _escaped(key_prefix)
 
 
 def versions(bucket_id: bytes, key: str) -> bytes:
     """The prefix of the rows of one key's other versions."""
-    return all_versions(bucket_id) + _escaped(key) + b"\0"
+    return all_versions(bucket_id, key) + b"\0"
 
 
 def version(bucket_id: bytes, key: str, order: int) -> bytes:
@@ -199,7 +199,7 @@ def null_version(bucket_id: bytes, key: str) -> bytes:
 
 def uploads(bucket_id: bytes, key: str) -> bytes:
     """The prefix of the rows of one key's uploads."""
-    return all_uploads(bucket_id) + _escaped(key) + b"\0"
+    return all_uploads(bucket_id, key) + b"\0"
 
 
 def upload(bucket_id: bytes, key: str, upload_id: str) -> bytes:
