@@ -2,11 +2,17 @@
 
 from __future__ import annotations
 
+import argparse
+import json
+import os
 import ssl
+import tomllib
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 from urllib.parse import urlsplit
 
+from sampan import app, config
 from sampan.config import Config
 
 
@@ -46,6 +52,41 @@ def context(door: Door) -> ssl.SSLContext:
     return ssl.create_default_context(cafile=None if door.authority is None else str(door.authority))
 
 
-def find(config: Config) -> Door:
-    """The door of the Sampan that this configuration describes. Raises Shut."""
-    raise NotImplementedError
+def find(args: argparse.Namespace) -> Door:
+    """The door of the Sampan that flags, variables and files describe. Raises Misconfigured or Shut.
+
+    If one runs on the data folder it says itself where it is (it may have been started with other flags), unless the
+    command line names a host or a port.
+    """
+    settings = config.load(vars(args), os.environ, Path.cwd())
+    running = None if args.host or args.port else running_on(settings)
+    url = str(running["url"]) if running else settings.url
+    key_id, secret = _root(settings)
+    authority = app.authority_file(settings)
+    trusted = url.startswith("https:") and settings.tls_cert is None and authority.exists()
+    return Door(url, key_id, secret, settings.region_aws, settings.region_aliyun, authority if trusted else None)
+
+
+def running_on(settings: Config) -> dict[str, Any] | None:
+    """What the server that runs on the data folder says of itself (pid, url, version), or None if none does."""
+    try:
+        facts = json.loads(app.server_file(settings).read_text("utf-8"))
+        os.kill(int(facts["pid"]), 0)  # a server that was killed could not remove its file
+    except (OSError, ValueError, KeyError, TypeError):
+        return None
+    return dict(facts)
+
+
+def _root(settings: Config) -> tuple[str, str]:
+    if settings.root_access_key_id:
+        return settings.root_access_key_id, settings.root_access_key_secret
+    path = app.credentials_file(settings)
+    try:
+        table = tomllib.loads(path.read_text("utf-8"))
+        return str(table["access_key_id"]), str(table["access_key_secret"])
+    except FileNotFoundError:
+        raise Shut(f"{path} is not there: start Sampan once with `sampan up`, or name its folder with --data") from None
+    except OSError as error:
+        raise Shut(f"{path} cannot be read: {error.strerror}") from None
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError, KeyError) as error:
+        raise Shut(f"{path} cannot be understood ({error}): remove it, and the next start makes a new one") from None

@@ -6,7 +6,6 @@ import argparse
 import os
 import sys
 from collections.abc import Callable, Iterator, Mapping
-from pathlib import Path
 from typing import Any
 
 from sampan import config
@@ -43,7 +42,7 @@ def add(subparsers: Any) -> None:
 def run(args: argparse.Namespace) -> int:
     """Print to standard output what a shell may evaluate, and nothing else there."""
     try:
-        door = find(config.load(vars(args), os.environ, Path.cwd()))
+        door = find(args)
     except (config.Misconfigured, Shut) as reason:
         print(f"sampan env: {reason}", file=sys.stderr)
         return 1

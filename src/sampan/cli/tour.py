@@ -12,7 +12,6 @@ import urllib.request
 import warnings
 from dataclasses import dataclass
 from importlib.metadata import version
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from rich import box
@@ -56,7 +55,7 @@ def run(args: argparse.Namespace) -> int:
     """Exit code 0 if every step proved what it set out to prove, else 1."""
     console = Console()
     try:
-        door = find(config.load(vars(args), os.environ, Path.cwd()))
+        door = find(args)
         release = _release(door)
     except (config.Misconfigured, Shut) as reason:
         print(f"sampan tour: {reason}", file=sys.stderr)
