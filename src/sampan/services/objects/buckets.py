@@ -48,7 +48,7 @@ def check_name(name: str) -> None:
 
 
 def bucket_info(row: rows.BucketRow) -> BucketInfo:
-    return BucketInfo(row.name, row.owner, row.created_ms, row.places, Versioning(row.versioning), row.note)
+    return BucketInfo(row.name, row.owner, row.created_ms, row.places, row.versioning, row.note)
 
 
 async def create_bucket(context: Context, caller: Caller, command: CreateBucket) -> BucketInfo:

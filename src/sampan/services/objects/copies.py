@@ -10,7 +10,7 @@ from sampan.services.objects import rows, versions
 from sampan.services.objects.conditions import check_source, check_write
 from sampan.services.objects.content import Flow, pieces, retain
 from sampan.services.objects.context import Context, bucket_named, check_key, check_meta, check_tags, find_bucket
-from sampan.services.objects.model import ChecksumType, CopyObject, Form, Source, Versioning, Written
+from sampan.services.objects.model import ChecksumType, CopyObject, Form, Source, StorageClass, Versioning, Written
 from sampan.services.objects.objects import follow, written
 
 
@@ -73,7 +73,7 @@ def _copy(source: rows.ObjectRow, command: CopyObject, account: str, now_ms: int
         content_type=source.content_type,
         headers=source.headers,
         user=source.user,
-        storage_class=command.storage_class or "standard",
+        storage_class=command.storage_class or StorageClass.STANDARD,
         note=source.note,
         crc64=source.crc64,
         checksums=source.checksums,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
+import msgspec
 
 from sampan.kernel import limits
 from sampan.kernel.body import Bytes, Outflow
@@ -14,7 +14,6 @@ from sampan.services.objects.conditions import check_read, check_write, span
 from sampan.services.objects.content import Flow, Staged, pieces, take_in, write_staged
 from sampan.services.objects.context import Context, check_key, check_meta, check_tags, find_bucket
 from sampan.services.objects.model import (
-    ChecksumType,
     Deleted,
     DeleteObject,
     DeleteObjects,
@@ -63,7 +62,7 @@ def fill(row: rows.ObjectRow, staged: Staged) -> None:
 def written(row: rows.ObjectRow, version: str | None, source_version: str | None = None) -> Written:
     return Written(
         row.etag, row.size, row.crc64, row.modified_ms, version, row.checksums,
-        checksum_type=ChecksumType(row.checksum_type), source_version=source_version,
+        checksum_type=row.checksum_type, source_version=source_version,
     )  # fmt: skip
 
 
@@ -157,7 +156,7 @@ def follow(view: View, bucket: rows.BucketRow, key: str, row: rows.ObjectRow) ->
 
 def _through_symlink(info: ObjectInfo, link: rows.ObjectRow) -> ObjectInfo:
     """The target's bytes and metadata under the symlink's form and version."""
-    return replace(info, form=Form.SYMLINK, target=link.target)
+    return msgspec.structs.replace(info, form=Form.SYMLINK, target=link.target)
 
 
 def _part_span(view: View, row: rows.ObjectRow, number: int) -> tuple[int, int]:

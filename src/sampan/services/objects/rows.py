@@ -30,6 +30,8 @@ from typing import Any, TypeVar
 
 import msgspec
 
+from sampan.services.objects.values import ChecksumType, Form, StorageClass, Versioning
+
 MAX_ORDER = (1 << 64) - 1
 _ORDER_BITS_OF_A_MS = 20
 
@@ -40,7 +42,7 @@ class BucketRow(msgspec.Struct, array_like=True):
     owner: str
     created_ms: int
     places: dict[str, str]
-    versioning: str
+    versioning: Versioning
     note: dict[str, str]
     tags: dict[str, str]
 
@@ -70,15 +72,15 @@ class ObjectRow(msgspec.Struct, array_like=True):
     size: int = 0
     etag: str = ""
     content: Content = Content()
-    form: str = "normal"
+    form: Form = Form.NORMAL
     content_type: str = ""
     headers: dict[str, str] = {}
     user: dict[str, str] = {}
-    storage_class: str = "standard"
+    storage_class: StorageClass = StorageClass.STANDARD
     note: dict[str, str] = {}
     crc64: int = 0
     checksums: dict[str, bytes] = {}
-    checksum_type: str = "full"
+    checksum_type: ChecksumType = ChecksumType.FULL
     parts: int = 0
     tags: dict[str, str] = {}
     target: str | None = None
@@ -92,11 +94,11 @@ class UploadRow(msgspec.Struct, array_like=True):
     content_type: str
     headers: dict[str, str]
     user: dict[str, str]
-    storage_class: str
+    storage_class: StorageClass
     note: dict[str, str]
     tags: dict[str, str]
     checksum: str | None
-    checksum_type: str
+    checksum_type: ChecksumType
 
 
 class PartRow(msgspec.Struct, array_like=True):
@@ -123,7 +125,7 @@ class CompletedRow(msgspec.Struct, array_like=True):
     modified_ms: int
     version: str | None
     checksums: dict[str, bytes]
-    checksum_type: str
+    checksum_type: ChecksumType
 
 
 _encode = msgspec.msgpack.Encoder().encode

@@ -29,7 +29,6 @@ from sampan.services.objects.model import (
     PartInfo,
     PartPage,
     PutPart,
-    StorageClass,
     UploadInfo,
     Written,
 )
@@ -84,8 +83,8 @@ def _checksum_type(algorithm: str | None, wanted: ChecksumType | None) -> Checks
 
 def upload_info(row: rows.UploadRow) -> UploadInfo:
     return UploadInfo(
-        row.key, row.upload, row.owner, row.created_ms, StorageClass(row.storage_class), row.checksum,
-        ChecksumType(row.checksum_type),
+        row.key, row.upload, row.owner, row.created_ms, row.storage_class, row.checksum,
+        row.checksum_type,
     )  # fmt: skip
 
 
@@ -230,7 +229,7 @@ def _completed_before(tx: Transaction, bucket: rows.BucketRow, command: Complete
         raise Fault(Kind.MISSING, "upload", upload=command.upload[:128], key=command.key)
     return Written(
         row.etag, row.size, row.crc64, row.modified_ms, row.version, row.checksums,
-        checksum_type=ChecksumType(row.checksum_type),
+        checksum_type=row.checksum_type,
     )  # fmt: skip
 
 

@@ -2,6 +2,8 @@
 
 Times are milliseconds since 1970 in UTC. Digests are raw bytes (CRCs big-endian). An ETag is kept without quotes, in
 lower case: the MD5 in hexadecimal, or for a multipart object the MD5 of the parts' MD5s, "-" and their number.
+
+What a listing makes a thousand of is a msgspec.Struct (0.3 µs to make, a frozen dataclass of that width 3 µs).
 """
 
 from __future__ import annotations
@@ -9,6 +11,8 @@ from __future__ import annotations
 import enum
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+
+import msgspec
 
 from sampan.kernel.body import Outflow
 from sampan.kernel.fault import Fault
@@ -54,8 +58,7 @@ NULL_VERSION = "null"
 """The version id of objects written while versioning was not enabled, in both clouds."""
 
 
-@dataclass(frozen=True, slots=True)
-class Meta:
+class Meta(msgspec.Struct, frozen=True):
     """What the writer says of an object and the reader gets back.
 
     `headers` are the system headers by lower-case name: cache-control, content-disposition, content-encoding,
@@ -64,10 +67,10 @@ class Meta:
     """
 
     content_type: str = ""
-    headers: Mapping[str, str] = field(default_factory=dict)
-    user: Mapping[str, str] = field(default_factory=dict)
+    headers: Mapping[str, str] = {}
+    user: Mapping[str, str] = {}
     storage_class: StorageClass = StorageClass.STANDARD
-    note: Mapping[str, str] = field(default_factory=dict)
+    note: Mapping[str, str] = {}
 
 
 @dataclass(frozen=True, slots=True)
@@ -147,8 +150,7 @@ class BucketStat:
     delete_markers: int
 
 
-@dataclass(frozen=True, slots=True)
-class ObjectInfo:
+class ObjectInfo(msgspec.Struct, frozen=True):
     """One version of one object, or a delete marker (then only key, version, latest, modified_ms and owner count).
 
     `version` is None while the bucket's versioning was never enabled. `crc64` is CRC-64/XZ of the bytes. `checksums`
@@ -167,7 +169,7 @@ class ObjectInfo:
     form: Form = Form.NORMAL
     meta: Meta = Meta()
     crc64: int = 0
-    checksums: Mapping[str, bytes] = field(default_factory=dict)
+    checksums: Mapping[str, bytes] = {}
     checksum_type: ChecksumType = ChecksumType.FULL
     parts: int = 0
     tags: int = 0

@@ -13,34 +13,32 @@ from sampan.services.objects.content import release
 from sampan.services.objects.context import Context
 from sampan.services.objects.model import (
     NULL_VERSION,
-    ChecksumType,
     Form,
     Meta,
     ObjectInfo,
-    StorageClass,
     Versioning,
 )
 
 
 def object_info(bucket: rows.BucketRow, key: str, row: rows.ObjectRow, latest: bool = True) -> ObjectInfo:
     """The row as others see it."""
-    return ObjectInfo(
-        key=key,
-        size=row.size,
-        etag=row.etag,
-        modified_ms=row.modified_ms,
-        owner=row.owner,
-        version=None if bucket.versioning == Versioning.NEVER else row.version,
-        latest=latest,
-        delete_marker=row.delete_marker,
-        form=Form(row.form),
-        meta=Meta(row.content_type, row.headers, row.user, StorageClass(row.storage_class), row.note),
-        crc64=row.crc64,
-        checksums=row.checksums,
-        checksum_type=ChecksumType(row.checksum_type),
-        parts=row.parts if row.form == Form.MULTIPART else 0,
-        tags=len(row.tags),
-        target=row.target,
+    return ObjectInfo(  # by position: half the time of names, and a listing does this a thousand times
+        key,
+        row.size,
+        row.etag,
+        row.modified_ms,
+        row.owner,
+        None if bucket.versioning is Versioning.NEVER else row.version,
+        latest,
+        row.delete_marker,
+        row.form,
+        Meta(row.content_type, row.headers, row.user, row.storage_class, row.note),
+        row.crc64,
+        row.checksums,
+        row.checksum_type,
+        row.parts if row.form is Form.MULTIPART else 0,
+        len(row.tags),
+        row.target,
     )
 
 
