@@ -1,0 +1,162 @@
+"""Figures into tables: what bench/README.md shows."""
+
+from __future__ import annotations
+
+import platform
+import subprocess
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+README = Path(__file__).with_name("README.md")
+BEGIN, END = "<!-- figures: written by bench/objects.py --write -->", "<!-- end of figures -->"
+Row = dict[str, Any]
+Figures = dict[str, Any]
+
+
+def machine() -> dict[str, str]:
+    """Where and when the figures are taken."""
+    root = Path(__file__).parents[1]
+    model = next((line for line in Path("/proc/cpuinfo").read_text().splitlines() if line.startswith("model name")), "")
+    memory_kib = int(Path("/proc/meminfo").read_text().split()[1])
+    commit = subprocess.run(
+        ["git", "-C", root, "describe", "--always", "--dirty"], capture_output=True, text=True, check=False
+    ).stdout.strip()
+    return {
+        "date": datetime.now(UTC).strftime("%Y-%m-%d %H:%M UTC"),
+        "commit": commit or "unknown",
+        "processor": f"{model.partition(':')[2].strip() or platform.machine()}, "
+        f"{len([x for x in Path('/proc/cpuinfo').read_text().splitlines() if x.startswith('processor')])} cores",
+        "memory": f"{memory_kib / 2**20:.0f} GiB",
+        "system": f"{platform.system()} {platform.release()}, Python {platform.python_version()}",
+    }
+
+
+def render(figures: Figures) -> str:
+    """All tables, in Markdown."""
+    parts = [_where(figures), "### Guarantees\n\n" + _guarantees(figures)]
+    for connections in (1, 32):
+        mark = f" x{connections}"
+        word = "connection" if connections == 1 else "connections"
+        parts.append(f"### Requests a second, {connections} {word}\n\n" + _rates(figures, mark))
+        parts.append(f"### Latency in milliseconds, p50 / p99, {connections} {word}\n\n" + _latencies(figures, mark))
+    parts.append("### Memory and processor time\n\n" + _memory(figures))
+    parts.append("### Against the goals\n\n" + _goals(figures))
+    return "\n\n".join(parts) + "\n"
+
+
+def write_into_readme(tables: str) -> None:
+    """Replace what stands between the two marks."""
+    old = README.read_text()
+    before, _, rest = old.partition(BEGIN)
+    README.write_text(f"{before}{BEGIN}\n\n{tables}\n{END}{rest.partition(END)[2]}")
+
+
+def _table(head: list[str], body: list[list[str]]) -> str:
+    lines = ["| " + " | ".join(head) + " |", "|" + "---|" * len(head)]
+    return "\n".join(lines + ["| " + " | ".join(row) + " |" for row in body])
+
+
+def _where(figures: Figures) -> str:
+    at = figures["machine"]
+    lines = [
+        f"{at['date']}, commit {at['commit']}. {at['processor']}, {at['memory']}; {at['system']}. "
+        f"{figures['rounds']} rounds of {figures['seconds']:g} s for each row and server, interleaved; medians, "
+        "with the lowest and highest round in brackets."
+    ]
+    lines += [f"Not measured: {name}: {why}." for name, why in figures["absent"].items()]
+    return "\n".join(lines)
+
+
+def _guarantees(figures: Figures) -> str:
+    body = []
+    for one in figures["servers"]:
+        said = one["guarantees"]
+        if said:
+            words = [said["signature"], said["payload"], said["synced"], said["survives"]]
+        else:
+            words = ["not probed"] * 4 if one["object_server"] else ["no", "no", "no", "–"]
+        body.append([one["name"], one["version"], *words, one["storage"]])
+    head = ["server", "version", "signature checked", "body checked", "synced before the answer", "survives SIGKILL"]
+    return _table([*head, "objects live in"], body)
+
+
+def _row_names(figures: Figures, mark: str) -> list[str]:
+    names: dict[str, None] = {}
+    for one in figures["servers"]:
+        names.update(dict.fromkeys(name for name in one["rows"] if name.endswith(mark)))
+    return list(names)
+
+
+def _cells(figures: Figures, mark: str, show: Any) -> str:
+    servers = figures["servers"]
+    body = [
+        [name.removesuffix(mark), *[show(one["rows"].get(name)) for one in servers]]
+        for name in _row_names(figures, mark)
+    ]
+    return _table(["", *[one["name"] for one in servers]], body)
+
+
+def _number(value: float) -> str:
+    return f"{value:,.0f}" if value >= 100 else f"{value:.1f}" if value >= 1 else f"{value:.2f}"
+
+
+def _rates(figures: Figures, mark: str) -> str:
+    def show(row: Row | None) -> str:
+        if row is None:
+            return "–"
+        if not row["per_second"]:
+            return "failed"
+        flaw = f" ({row['bad']} bad)" if row["bad"] else " (wrong)" if row["complaint"] else ""
+        return f"{_number(row['per_second'])} ({_number(row['low'])}–{_number(row['high'])}){flaw}"
+
+    return _cells(figures, mark, show)
+
+
+def _latencies(figures: Figures, mark: str) -> str:
+    def show(row: Row | None) -> str:
+        return "–" if row is None else f"{_number(row['p50_us'] / 1000)} / {_number(row['p99_us'] / 1000)}"
+
+    return _cells(figures, mark, show)
+
+
+def _memory(figures: Figures) -> str:
+    body = []
+    for one in figures["servers"]:
+        rows = one["rows"]
+        large = [row["peak_bytes"] for name, row in rows.items() if "16 MiB" in name]
+        small = [row["peak_bytes"] for name, row in rows.items() if "16 MiB" not in name]
+        cpu = [rows[name]["cpu_us"] for name in ("GET 1 KiB x32", "PUT 1 KiB x32") if name in rows]
+        mib = [f"{value / 2**20:,.0f}" for value in (one["idle_bytes"], max(small, default=0), max(large, default=0))]
+        body.append([one["name"], *mib, *[_number(value) for value in cpu]])
+    head = ["server", "MiB at start", "MiB at most, small rows", "MiB at most, 16 MiB rows"]
+    return _table([*head, "µs of processor for a GET of 1 KiB", "… a PUT of 1 KiB"], body)
+
+
+def _best(servers: list[Row], name: str) -> tuple[float, str]:
+    """The fastest of `servers` in a row, and its name."""
+    return max(
+        ((one["rows"][name]["per_second"], one["name"]) for one in servers if name in one["rows"]), default=(0, "")
+    )
+
+
+def _goals(figures: Figures) -> str:
+    """Where Sampan is not the first of the object servers, and how its large reads compare with nginx."""
+    ours = [one for one in figures["servers"] if one["name"].startswith("sampan")]
+    peers = [one for one in figures["servers"] if one["object_server"] and one not in ours]
+    nginx = [one for one in figures["servers"] if not one["object_server"]]
+    lost, won = [], 0
+    for name in _row_names(figures, " x1") + _row_names(figures, " x32"):
+        (mine, who), (best, whose) = _best(ours, name), _best(peers, name)
+        if mine >= best:
+            won += 1
+        else:
+            lost.append(f"- {name}: {whose} {_number(best)}, {who} {_number(mine)}: {mine / best:.2f}")
+    lines = [f"First among object servers in {won} of {won + len(lost)} rows."]
+    lines += ["Lost:", *lost] if lost else []
+    for name in ("GET 16 MiB x1", "GET 16 MiB x32"):
+        mine, best = _best(ours, name)[0], _best(nginx, name)[0]
+        if mine and best:
+            verdict = "within 20 %" if mine >= 0.8 * best else "not within 20 %"
+            lines.append(f"- {name}: {mine / best:.2f} of nginx ({verdict}).")
+    return "\n".join(lines)
