@@ -174,18 +174,14 @@ SETTINGS: tuple[Setting, ...] = (
 
 def add_flags(parser: argparse.ArgumentParser, *names: str) -> None:
     """Add `--config` and the flags of the settings named (all that have one, if none are) to a parser."""
-    # Suppressed defaults: a flag may stand before or after a nested subcommand, and neither place hides the other.
-    absent = argparse.SUPPRESS
-    parser.add_argument(
-        "--config", metavar="FILE", default=absent, help=f"configuration file (default: ./{FILE}, <data>/{FILE})"
-    )
+    parser.add_argument("--config", metavar="FILE", help=f"configuration file (default: ./{FILE}, <data>/{FILE})")
     for setting in SETTINGS:
         if not setting.help or (names and setting.name not in names):
             continue
         if setting.read is _truth:
-            parser.add_argument(setting.flag, action=argparse.BooleanOptionalAction, default=absent, help=setting.help)
+            parser.add_argument(setting.flag, action=argparse.BooleanOptionalAction, default=None, help=setting.help)
         else:
-            parser.add_argument(setting.flag, metavar=setting.metavar, default=absent, help=setting.help)
+            parser.add_argument(setting.flag, metavar=setting.metavar, default=None, help=setting.help)
 
 
 def load(flags: Mapping[str, Any], environment: Mapping[str, str], folder: Path) -> Config:

@@ -25,7 +25,6 @@ def add(subparsers: Any) -> None:
         help="add and list accounts, and make access keys",
         description="Accounts are walls: what one owns, no other sees. Works while the server runs, at once.",
     )
-    config.add_flags(parser, "data")
     actions = parser.add_subparsers(dest="action", required=True, metavar="ACTION")
     adding = actions.add_parser("add", help="make an account, and its first access key")
     adding.add_argument("name")

@@ -153,13 +153,25 @@ class Gateway:
             return self._own(request)
         trail.dialect = dialect
         try:
+            reply = await self._try(dialect, request, header_bytes, trail)
+            dialect.finish(request, trail.request_id, reply)
+            return reply
+        except Exception:
+            # A dialect that cannot even refuse: nobody's words are left but our own.
+            trail.fault = Fault(Kind.INTERNAL, "server")
+            self._log_trace(trail)
+            return _plain(500, "an error of the server", f"its log has the trace of request {trail.request_id}")
+
+    async def _try(self, dialect: Dialect, request: Request, header_bytes: int, trail: _Trail) -> Reply:
+        """What was asked for, or the dialect's refusal."""
+        try:
             if header_bytes > limits.HEADERS_BYTES_MAX:
                 raise Fault(Kind.TOO_LARGE, "header", f"headers are limited to {limits.HEADERS_BYTES_MAX} bytes")
             if len(request.raw_path) + len(request.raw_query) > limits.TARGET_BYTES_MAX:
                 raise Fault(Kind.TOO_LARGE, "header", f"targets are limited to {limits.TARGET_BYTES_MAX} bytes")
             exchange = dialect.open(request, trail.request_id, self._parts.keys, self._now())
             trail.exchange = exchange
-            reply = await self._perform(exchange, trail)
+            return await self._perform(exchange, trail)
         except Fault as fault:
             trail.fault = fault
             if fault.kind is Kind.INTERNAL:
@@ -167,10 +179,7 @@ class Gateway:
         except Exception:
             trail.fault = Fault(Kind.INTERNAL, "server", "an error of the server; its log has the trace")
             self._log_trace(trail)
-        if trail.fault is not None:
-            reply = dialect.refuse(request, trail.request_id, trail.fault)
-        dialect.finish(request, trail.request_id, reply)
-        return reply
+        return dialect.refuse(request, trail.request_id, trail.fault)
 
     async def _perform(self, exchange: Exchange, trail: _Trail) -> Reply:
         """Bind, ask the guard, run, render."""
