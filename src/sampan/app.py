@@ -81,7 +81,7 @@ class Prepared:
     """A data folder that is ours. `run` is the number of this start; `started_ms` its time."""
 
     config: Config
-    run: str
+    run: int
     started_ms: int
     root: Credentials
     certificates: authority.Certificates | None
@@ -190,7 +190,9 @@ def worker(prepared: Prepared, parent: int) -> Gateway:
     log = logging.getLogger("sampan")
     clock, chance, digests = SystemClock(), SystemChance(), LibraryDigests()
     store = SqliteStore(config.data / "store")
-    objects = Objects(store, DiskBlobs(config.data / "blobs", prepared.run), clock, chance, digests, config.regions)
+    objects = Objects(
+        store, DiskBlobs(config.data / "blobs", prepared.run, chance), clock, chance, digests, config.regions
+    )
     identity = _identity(config, store)
     counters_folder = _counters_folder(config)
 
