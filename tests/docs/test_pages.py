@@ -1,0 +1,76 @@
+"""What the pages say of the program is so: settings, commands, links, coverage."""
+
+from __future__ import annotations
+
+import argparse
+import importlib
+import re
+import tomllib
+from pathlib import Path
+
+import pytest
+from tests.docs.blocks import blocks
+
+from sampan import app, config
+from sampan.cli import coverage, main
+
+ROOT = Path(__file__).parents[2]
+SPOKEN = re.compile(r"(?:^\$ |`|\(|\| )(?:\./)?sampan ([a-z]+)([^`\n|)]*)", re.MULTILINE)
+PAGES = sorted(path.relative_to(ROOT).as_posix() for path in [*ROOT.glob("*.md"), *(ROOT / "docs").rglob("*.md")])
+
+
+def test_the_page_of_settings_has_every_setting_and_its_default() -> None:
+    page = (ROOT / "docs" / "configuration.md").read_text()
+    shown = dict(re.findall(r"^\| `(\w+)` \| (?:`([^|]*)`)? ?\|", page, re.MULTILINE))
+    default = config.Config(data=Path("~/.local/share/sampan"))
+    assert list(shown) == [setting.name for setting in config.SETTINGS]
+    for name, text in shown.items():
+        told = tomllib.loads(f"value = {text}")["value"] if text else None
+        real = getattr(default, name)
+        real = str(real) if isinstance(real, Path) else list(real) if isinstance(real, tuple) else real
+        assert told == (real or None) or told is real, name
+
+
+def test_the_default_folder_is_the_one_that_the_pages_name() -> None:
+    assert config.default_data({"HOME": "/somebody"}) == Path("/somebody/.local/share/sampan")
+    assert config.default_data({"HOME": "/somebody", "XDG_DATA_HOME": "/data"}) == Path("/data/sampan")
+
+
+def test_the_example_file_can_be_read(tmp_path: Path) -> None:
+    (block,) = [block for block in blocks(ROOT, "docs/configuration.md") if block.language == "toml"]
+    (tmp_path / "sampan.toml").write_text(block.code)
+    found = config.load({}, {}, tmp_path)
+    assert (found.port, found.workers, found.log_format) == (4566, 4, "json")
+
+
+@pytest.mark.parametrize("page", PAGES)
+def test_commands_and_flags_exist(page: str) -> None:
+    for command, rest in re.findall(
+        r"(?:^\$ |`|\(|\| )(?:\./)?sampan ([a-z]+)([^`\n|)]*)", (ROOT / page).read_text(), re.MULTILINE
+    ):
+        if command == "test":  # the launcher's own
+            continue
+        assert command in main.COMMANDS, f"sampan {command}"
+        parsers = argparse.ArgumentParser().add_subparsers()
+        module = importlib.import_module(f"sampan.cli.{command}") if command != "version" else None
+        if module is None:
+            continue
+        module.add(parsers)
+        known = parsers.choices[command].format_help()
+        for flag in re.findall(r"(?<!\S)--[a-z-]+", rest):
+            assert flag in known, f"sampan {command} {flag}"
+
+
+@pytest.mark.parametrize("page", PAGES)
+def test_links_lead_somewhere(page: str) -> None:
+    text = (ROOT / page).read_text()
+    for target, anchor in re.findall(r"\]\((?!\w+:)([^)#]*)(?:#([^)]*))?\)", text):
+        path = (ROOT / page).parent / target if target else ROOT / page
+        assert path.exists(), target
+        if anchor:
+            titles = re.findall(r"^#+ (.*)$", path.read_text(), re.MULTILINE)
+            assert anchor in [re.sub(r"[^\w -]", "", title.lower()).replace(" ", "-") for title in titles], anchor
+
+
+def test_the_page_of_coverage_is_up_to_date() -> None:
+    assert (ROOT / "docs" / "coverage.md").read_text() == coverage.page(app.dialects(config.Config()))
