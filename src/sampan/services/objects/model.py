@@ -388,13 +388,15 @@ class GetSymlink(ObjectCommand):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CreateUpload(ObjectCommand):
-    """`checksum` is the algorithm to keep for the parts and the whole, or None. -> UploadInfo."""
+    """`checksum` is the algorithm to keep for the parts and the whole, or None. `forbid_overwrite` asks at
+    once, too, and not only when the upload is completed. -> UploadInfo."""
 
     action: ClassVar[str] = "objects:PutObject"
     meta: Meta = Meta()
     tags: Mapping[str, str] = field(default_factory=dict)
     checksum: str | None = None
     checksum_type: ChecksumType | None = None
+    forbid_overwrite: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

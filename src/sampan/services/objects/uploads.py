@@ -15,6 +15,7 @@ from sampan.services.objects.content import Flow, pieces, release, take_in, writ
 from sampan.services.objects.context import Context, check_key, check_meta, check_tags, find_bucket
 from sampan.services.objects.copies import find_source
 from sampan.services.objects.model import (
+    NO_CONDITION,
     AbortUpload,
     ChecksumType,
     CompleteUpload,
@@ -61,6 +62,8 @@ async def create_upload(context: Context, caller: Caller, command: CreateUpload)
 
     def change(tx: Transaction) -> UploadInfo:
         bucket = find_bucket(tx, command)
+        if command.forbid_overwrite:
+            check_write(NO_CONDITION, versions.current(tx, bucket, command.key), command.key, True)
         tx.put(rows.upload(bucket.id, row.key, row.upload), rows.encode(row))
         _count_uploads(tx, bucket, 1)
         return upload_info(row)
