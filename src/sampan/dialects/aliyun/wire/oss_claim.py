@@ -10,6 +10,7 @@ from sampan.gateway.http import Request
 from sampan.kernel.fault import Fault, Kind
 
 KEY_ID = re.compile(r"[A-Za-z0-9._-]{1,128}")
+_PLAIN = re.compile(r"[A-Za-z0-9._~-]*")  # what percent-encoding leaves as it is
 ADDITIONAL_MAX = 64  # headers that a client may sign beside the usual ones; SDKs sign two
 
 
@@ -62,7 +63,7 @@ def encode(text: str) -> bytes:
 
 def percent(text: str, safe: str = "") -> str:
     """Percent-encoding by RFC 3986: letters, digits and "-._~" stay, and what is in `safe`."""
-    return quote(text, safe, "utf-8", "surrogateescape")
+    return text if _PLAIN.fullmatch(text) else quote(text, safe, "utf-8", "surrogateescape")
 
 
 def key_id(text: str) -> str:
