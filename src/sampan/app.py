@@ -157,7 +157,7 @@ def _troubles(config: Config) -> Iterator[None]:
     try:
         yield
     except FolderError as error:
-        raise Trouble(str(error)) from None
+        raise Trouble(f"{error}; another folder can be chosen with --data") from None
     except Damaged as error:
         raise Trouble(f"the database in {config.data} cannot be used: {error}") from None
     except Fault as fault:

@@ -31,7 +31,7 @@ class AesSealer:
     def open(self, sealed: bytes, row: bytes) -> str:
         try:
             return self._cipher.decrypt(sealed[:NONCE_BYTES], sealed[NONCE_BYTES:], row).decode()
-        except InvalidTag:
+        except (InvalidTag, ValueError):  # altered, or too short
             raise ValueError("sealed with another key, or for another row") from None
 
 

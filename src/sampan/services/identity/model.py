@@ -8,7 +8,9 @@ from typing import ClassVar
 from sampan.kernel.command import Command
 from sampan.kernel.fault import Kind
 
-FAULTS: frozenset[tuple[Kind, str]] = frozenset({(Kind.EXISTS, "account"), (Kind.MISSING, "account")})
+FAULTS: frozenset[tuple[Kind, str]] = frozenset(
+    {(Kind.EXISTS, "account"), (Kind.MISSING, "account"), (Kind.INVALID, "account")}
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
