@@ -33,7 +33,7 @@ from sampan.services.objects.model import (
     UploadInfo,
     Written,
 )
-from sampan.services.objects.objects import object_row, written
+from sampan.services.objects.objects import follow, object_row, written
 
 COMPOSITE_ONLY = frozenset({"sha1", "sha256"})  # a hash of the whole cannot be had from hashes of parts
 FULL_ONLY = frozenset({"crc64nvme"})  # S3 defines no composite form of it
@@ -356,17 +356,24 @@ async def list_object_parts(context: Context, caller: Caller, command: ListObjec
     limit = max(0, min(command.limit, limits.LIST_MAX))
     with context.store.view() as view:
         bucket = find_bucket(view, command)
-        row, _ = versions.find(view, bucket, command.key, command.version)
+        row, latest = versions.find(view, bucket, command.key, command.version)
+        if row.delete_marker:
+            raise Fault(
+                Kind.CONFLICT, "delete marker", key=command.key, version=row.version, modified_ms=row.modified_ms
+            )
+        if row.form == Form.SYMLINK:
+            row = follow(view, bucket, command.key, row)
+        info = versions.object_info(bucket, command.key, row, latest)
         if row.form != Form.MULTIPART or row.content.kind != "x":
-            return PartPage(None, (), None, row.parts)
+            return PartPage(None, (), None, row.parts, info)
         start = rows.extents(row.content.id)
         found: list[PartInfo] = []
         for number, (_, raw) in enumerate(view.scan(start, rows.successor(start)), 1):
             if number <= command.after:
                 continue
             if len(found) == limit:
-                return PartPage(None, tuple(found), number - 1, row.parts)
+                return PartPage(None, tuple(found), number - 1, row.parts, info)
             part = rows.decode_part(raw)
             part.number = number
             found.append(part_info(part))
-    return PartPage(None, tuple(found), None, row.parts)
+    return PartPage(None, tuple(found), None, row.parts, info)

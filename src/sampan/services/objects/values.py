@@ -258,12 +258,14 @@ class PartInfo:
 
 @dataclass(frozen=True, slots=True)
 class PartPage:
-    """`total` is the number of all parts. `next` is the `after` of the next page, or None at the end."""
+    """`total` is the number of all parts. `next` is the `after` of the next page, or None at the end. `info` is the
+    finished object that the parts were made into, where that was asked for."""
 
     upload: UploadInfo | None
     parts: tuple[PartInfo, ...]
     next: int | None
     total: int
+    info: ObjectInfo | None = None
 
 
 @dataclass(frozen=True, slots=True)

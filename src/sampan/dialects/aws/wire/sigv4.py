@@ -275,7 +275,8 @@ def _authorization(value: str) -> dict[str, str]:
             raise Fault(
                 Kind.INVALID,
                 "authorization",
-                f'The authorization header is malformed; the authorization component "{part.strip()[:64]}" is malformed.',
+                f'The authorization header is malformed; the authorization component "{part.strip()[:64]}" is '
+                "malformed.",
             )
         fields[name] = content
     if len(fields) != 3 or not fields.get("Credential") or not fields.get("SignedHeaders") or "Signature" not in fields:
