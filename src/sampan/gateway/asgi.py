@@ -148,7 +148,8 @@ class Gateway:
 
     async def _answer(self, request: Request, header_bytes: int, trail: _Trail) -> Reply:
         """The reply, whatever happens."""
-        dialect = self._pick(request)
+        # Ours first: no bucket's name begins with "_", so nothing of a dialect's is hidden by it.
+        dialect = None if request.raw_path.startswith(OWN_PREFIX) else self._pick(request)
         if dialect is None:
             return self._own(request)
         trail.dialect = dialect
