@@ -116,8 +116,10 @@ def write_pool(path: Path, calls: Iterable[Call], signer: Signer) -> None:
 def run(program: Path, port: int, connections: int, seconds: float, pool: Path, bodies: Path, *, loop: bool) -> Outcome:
     """Send the pool. Each request at most once, unless `loop`."""
     latencies = pool.with_suffix(".latencies")
-    arguments = [str(port), str(connections), f"{seconds:.3f}", str(int(loop)), pool, bodies, latencies]
-    done = subprocess.run([program, *arguments], check=True, capture_output=True, timeout=seconds + 120)
+    numbers = [str(port), str(connections), f"{seconds:.3f}", str(int(loop))]
+    done = subprocess.run(
+        [program, *numbers, pool, bodies, latencies], check=True, capture_output=True, timeout=seconds + 120
+    )
     seen = json.loads(done.stdout)
     micros = array.array("f", latencies.read_bytes())
     ranked = sorted(micros)

@@ -289,7 +289,7 @@ def say(line: str) -> None:
     print(f"{time.strftime('%H:%M:%S')} {line}", file=sys.stderr, flush=True)
 
 
-def summary(field_of: list[Contestant], absent: dict[str, str], chosen: argparse.Namespace) -> dict[str, object]:
+def summary(field_of: list[Contestant], absent: dict[str, str], chosen: argparse.Namespace) -> report.Figures:
     """The figures as one document: medians, spreads, guarantees, and where they were taken."""
     servers = []
     for one in field_of:

@@ -1,9 +1,9 @@
 """The servers that are measured, and how each is installed, started and made ready.
 
 Peers are installed once into a cache folder outside the repository, each in an environment of its own, in the
-versions named here. What a peer is given: its own defaults, signature checking and storage on disk where a setting turns
-them on, data on the same disk, logging off. (moto and ministack can be made to check the signatures of IAM users whom
-one creates first. As they come, and for the root key that everybody uses with them, they do not.)
+versions named here. What a peer is given: its own defaults, signature checking and storage on disk where a setting
+turns them on, data on the same disk, logging off. (moto and ministack can be made to check the signatures of IAM users
+whom one creates first. As they come, and for the root key that everybody uses with them, they do not.)
 """
 
 from __future__ import annotations

@@ -8,7 +8,7 @@ import signal
 import socket
 import subprocess
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 
 _TICKS = os.sysconf("SC_CLK_TCK")
@@ -46,48 +46,23 @@ class Process:
 
     def tree(self) -> list[int]:
         """Process ids of the server and of all its descendants."""
-        children: dict[int, list[int]] = {}
-        for entry in os.listdir("/proc"):
-            if entry.isdigit():
-                with contextlib.suppress(OSError):
-                    fields = Path("/proc", entry, "stat").read_text().rpartition(")")[2].split()
-                    children.setdefault(int(fields[1]), []).append(int(entry))
-        found, at = [self.pid], 0
-        while at < len(found):
-            found += children.get(found[at], [])
-            at += 1
-        return found
+        return tree(self.pid)
 
     def forget_peak(self) -> None:
-        """Begin to measure the peak of memory anew: proc(5), clear_refs."""
-        for pid in self.tree():
-            with contextlib.suppress(OSError):
-                Path("/proc", str(pid), "clear_refs").write_text("5")
+        """Begin to measure the peak of memory anew."""
+        forget_peak(self.tree())
 
     def peak_bytes(self) -> int:
         """The sum of all processes' peaks of resident memory: shared pages count in each, so no less than the truth."""
-        return sum(self._status(pid, "VmHWM:") for pid in self.tree())
+        return sum(status_bytes(pid, "VmHWM") for pid in self.tree())
 
     def resident_bytes(self) -> int:
         """Resident memory now, of all processes together."""
-        return sum(self._status(pid, "VmRSS:") for pid in self.tree())
-
-    @staticmethod
-    def _status(pid: int, name: str) -> int:
-        with contextlib.suppress(OSError):
-            for line in Path("/proc", str(pid), "status").read_text().splitlines():
-                if line.startswith(name):
-                    return int(line.split()[1]) * 1024
-        return 0
+        return sum(status_bytes(pid, "VmRSS") for pid in self.tree())
 
     def cpu_s(self) -> float:
         """Processor time used so far by the server and its living descendants."""
-        total = 0
-        for pid in self.tree():
-            with contextlib.suppress(OSError):
-                fields = Path("/proc", str(pid), "stat").read_text().rpartition(")")[2].split()
-                total += int(fields[11]) + int(fields[12])
-        return total / _TICKS
+        return sum(cpu_s(pid) for pid in self.tree())
 
     def pause(self) -> None:
         """Stop it in place, so that it takes nothing from the server being measured."""
@@ -101,6 +76,50 @@ class Process:
         with contextlib.suppress(ProcessLookupError):
             os.killpg(self.pid, signal.SIGKILL)
         self._process.wait()
+
+
+def tree(root: int) -> list[int]:
+    """Process ids of `root` and of all its descendants."""
+    children: dict[int, list[int]] = {}
+    for entry in os.listdir("/proc"):
+        if entry.isdigit():
+            with contextlib.suppress(OSError):
+                parent = int(_stat(int(entry))[1])
+                children.setdefault(parent, []).append(int(entry))
+    found, at = [root], 0
+    while at < len(found):
+        found += children.get(found[at], [])
+        at += 1
+    return found
+
+
+def forget_peak(pids: Iterable[int]) -> None:
+    """Begin to measure these processes' peak of resident memory anew: proc(5), clear_refs."""
+    for pid in pids:
+        with contextlib.suppress(OSError):
+            Path("/proc", str(pid), "clear_refs").write_text("5")
+
+
+def status_bytes(pid: int, name: str) -> int:
+    """A size from /proc/PID/status: VmRSS (resident now), VmHWM (at its highest). 0 if the process is gone."""
+    with contextlib.suppress(OSError):
+        for line in Path("/proc", str(pid), "status").read_text().splitlines():
+            if line.startswith(f"{name}:"):
+                return int(line.split()[1]) * 1024
+    return 0
+
+
+def cpu_s(pid: int) -> float:
+    """Processor time used by one process so far, 0 if it is gone."""
+    with contextlib.suppress(OSError):
+        fields = _stat(pid)
+        return (int(fields[11]) + int(fields[12])) / _TICKS
+    return 0.0
+
+
+def _stat(pid: int) -> list[str]:
+    """proc(5), stat, from the third field on."""
+    return Path("/proc", str(pid), "stat").read_text().rpartition(")")[2].split()
 
 
 def _listens(port: int) -> bool:
