@@ -50,6 +50,7 @@ BATCH_CHANGES_MAX = 512  # the first of a batch waits for the last
 BATCH_BYTES_MAX = 8 * MIB  # the same, where values are large; a single change may be larger
 COPY_PAGES = 4096  # copy the log back after as many new pages (32 MiB), beside the writers
 LOG_PAGES_MAX = 16384  # and begin it anew when it has so many (128 MiB), which makes writers wait for some ms
+VIEWS_MS_MAX = 100  # how long writers wait, then, for views that still read from the log
 PAGE_BYTES = 8192
 CACHE_KIB = 16 * KIB  # of a connection; what a writer changes is dropped by readers, so more is of little use
 MMAP_BYTES = 1024 * MIB  # read this much of the database without a system call and a copy
@@ -351,8 +352,8 @@ class _Checkpoints:
 
     A writer that has just committed calls the thread when the log has grown enough, and hands it the lock that only
     one process at a time may hold. The thread copies and syncs what is in the log, beside the writers. That never
-    catches up with a busy log. So once the log is large the thread takes a turn, as writers do, and copies the little
-    that was added meanwhile: now all is copied, and the next commit writes at the log's beginning again.
+    catches up with a busy log. So once the log is large the thread takes a turn, as writers do, copies the little that
+    was added meanwhile, and waits until no view reads from the log: the next commit writes at its beginning again.
 
     Why no writer can begin the log anew while a checkpoint begins (see SQLite's bug, above): beside the writers, the
     log holds at least the frames that were just committed, not yet copied, and nobody else may copy them. In its turn,
@@ -363,6 +364,7 @@ class _Checkpoints:
         self._lock = os.open(folder / "checkpoint", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
         self._turn = Turn(folder / "turn")
         self._connection = _connect(path)
+        self._connection.execute(f"PRAGMA busy_timeout = {VIEWS_MS_MAX}")
         self._copy_pages = copy_pages
         self._log_pages_max = log_pages_max
         self._pages = copy_pages  # not yet copied, at most. What a crash has left is not known, so begin soon
@@ -387,9 +389,9 @@ class _Checkpoints:
     def _work(self) -> None:
         while self._calls.get():
             try:
-                if self._copy() >= self._log_pages_max:
+                if self._copy("PASSIVE") >= self._log_pages_max:
                     with self._turn:
-                        self._copy()
+                        self._copy("RESTART")
             except (sqlite3.Error, OSError) as error:
                 # Nothing is lost: the log stays, and is copied another time.
                 _log.warning("the log was not copied into the database: %r", error)
@@ -397,9 +399,9 @@ class _Checkpoints:
                 fcntl.flock(self._lock, fcntl.LOCK_UN)
                 self._busy = False
 
-    def _copy(self) -> int:
-        """The number of pages in the log. Readers of older snapshots may have kept some of them from being copied."""
-        _, in_log, _ = self._connection.execute("PRAGMA wal_checkpoint(PASSIVE)").fetchone()
+    def _copy(self, how: str) -> int:
+        """The number of pages in the log. Views may have kept some from being copied, or the log from being left."""
+        _, in_log, _ = self._connection.execute(f"PRAGMA wal_checkpoint({how})").fetchone()
         return int(in_log)
 
     def stop(self) -> None:
