@@ -1,0 +1,199 @@
+"""The values of identity: what commands carry and what they give back. Times are milliseconds since 1970 in UTC."""
+
+from __future__ import annotations
+
+import enum
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Generic, TypeVar
+
+T = TypeVar("T")
+
+
+class Language(enum.StrEnum):
+    """The languages that policies are written in."""
+
+    IAM = "iam"
+    RAM = "ram"
+
+
+class EntityKind(enum.StrEnum):
+    USER = "user"
+    GROUP = "group"
+    ROLE = "role"
+
+
+@dataclass(frozen=True, slots=True)
+class EntityRef:
+    kind: EntityKind
+    name: str
+
+
+@dataclass(frozen=True, slots=True)
+class Document:
+    """A policy as its writer wrote it: the JSON text, and its language."""
+
+    language: Language
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class Account:
+    """`number` has 12 digits. `name` is for people, and unique. `alias` is for sign-in addresses."""
+
+    number: str
+    name: str
+    created_ms: int
+    alias: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class IssuedKey:
+    """The only time that a secret is shown."""
+
+    account: str
+    key_id: str
+    secret: str = field(repr=False)
+    token: str | None = field(default=None, repr=False)
+    expires_ms: int | None = None
+    user: str = ""
+    created_ms: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class AccessKey:
+    key_id: str
+    user: str
+    active: bool
+    created_ms: int
+
+
+@dataclass(frozen=True, slots=True)
+class KeyUse:
+    """`used_ms` None: never. `service` and `region` as the dialect named them."""
+
+    user: str
+    used_ms: int | None
+    service: str = ""
+    region: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Entity:
+    """A user, group or role. `id` is made once and never used again: 16 characters of A-Z and 2-7, to which a dialect
+    adds its own beginning (AIDA, AROA) or which it turns into digits."""
+
+    kind: EntityKind
+    name: str
+    id: str
+    account: str
+    path: str
+    created_ms: int
+    updated_ms: int
+    description: str = ""
+    trust: Document | None = None
+    session_s_max: int = 3600
+    boundary: str | None = None
+    tags: Mapping[str, str] = field(default_factory=dict)
+    note: Mapping[str, str] = field(default_factory=dict)
+    service_linked: str = ""
+    last_used_ms: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Page(Generic[T]):
+    """`next` is the `after` of the next page, or None at the end."""
+
+    items: tuple[T, ...]
+    next: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class LoginProfile:
+    user: str
+    created_ms: int
+    reset_required: bool
+
+
+@dataclass(frozen=True, slots=True)
+class MfaDevice:
+    """`seed` is Base32, and shown only when the device is made."""
+
+    name: str
+    user: str | None
+    bound_ms: int | None
+    seed: str | None = field(default=None, repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Policy:
+    """A managed policy. `cloud` is the cloud whose own it is, or "" for an account's."""
+
+    policy: str
+    name: str
+    path: str
+    id: str
+    cloud: str
+    language: Language
+    default: int
+    attachments: int
+    created_ms: int
+    updated_ms: int
+    description: str = ""
+    tags: Mapping[str, str] = field(default_factory=dict)
+    boundaries: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class PolicyVersion:
+    version: int
+    document: Document
+    default: bool
+    created_ms: int
+
+
+@dataclass(frozen=True, slots=True)
+class Provider:
+    name: str
+    url: str
+    audiences: tuple[str, ...]
+    thumbprints: tuple[str, ...]
+    created_ms: int
+    keys: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Session:
+    """Temporary credentials. `role_id` and `role` are set if it is a role's; `subject` and so on if a token made it."""
+
+    account: str
+    key_id: str
+    secret: str = field(repr=False)
+    token: str = field(repr=False)
+    expires_ms: int = 0
+    session: str = ""
+    role: str | None = None
+    role_id: str | None = None
+    packed_percent: int = 0  # how much of the room for session policy and tags is used
+    source_identity: str | None = None
+    subject: str | None = None
+    audience: str | None = None
+    provider: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Summary:
+    """Counts and limits of the account, by core names: users, users_max, groups, ..., mfa_devices, root_mfa."""
+
+    counts: Mapping[str, int]
+
+
+@dataclass(frozen=True, slots=True)
+class WhoAmI:
+    """`kind`: root, user, role or federated. `name` is the user, or the role's; `session` its session."""
+
+    account: str
+    kind: str
+    name: str
+    id: str
+    session: str = ""
