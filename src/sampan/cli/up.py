@@ -161,11 +161,13 @@ def _announce(prepared: app.Prepared, files: list[Path]) -> None:
     """Wait until the server answers, then say so: on standard output, and in files for programs."""
     settings = prepared.config
     end = time.monotonic() + READY_S_MAX
+    pause_s = 0.02
     while (found := _health(settings)) is None or found["run"] != prepared.run:
         if time.monotonic() > end:
             print(f"sampan up: no answer within {READY_S_MAX} s; the log says why", file=sys.stderr)
             return
-        time.sleep(0.02)
+        time.sleep(pause_s)
+        pause_s = min(1.0, pause_s * 1.5)
     facts = {
         "pid": os.getpid(),
         "url": settings.url,
