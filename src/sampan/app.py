@@ -146,7 +146,8 @@ def _certificates(config: Config) -> authority.Certificates | None:
     if config.host not in ("0.0.0.0", "::"):  # noqa: S104 - compared, not bound
         names.append(config.host)
     for domain in config.domains:
-        names += [domain, f"*.{domain}"]
+        # OpenSSL accepts no star before a single label: below "localhost" a bucket needs S3's longer form.
+        names += [domain, f"*.{domain}", f"*.s3.{domain}", f"*.s3.{config.region_aws}.{domain}"]
     return authority.ensure(config.data / "tls", names, SystemClock().now_ms())
 
 
