@@ -30,9 +30,9 @@ class Config:
     """How this Sampan runs.
 
     `data` holds everything that must survive. `domains` are the names below which a first label is a bucket, beside
-    the clouds' own; "localhost" is always one. `tls` without `tls_cert` and `tls_key` uses a certificate of our own authority, made in the data
-    folder. An empty `root_access_key_id` keeps the credentials that the data folder holds. `audit` is where the line
-    of each request goes: "stderr", "off", or a file.
+    the clouds' own; "localhost" is always one. `tls` without `tls_cert` and `tls_key` uses a certificate of our own
+    authority, made in the data folder. An empty `root_access_key_id` keeps the credentials that the data folder holds.
+    `audit` is where the line of each request goes: "stderr", "off", or a file.
     """
 
     host: str = "127.0.0.1"
