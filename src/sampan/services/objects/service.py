@@ -78,9 +78,9 @@ class Objects:
             raw = view.get(rows.bucket(name))
         return None if raw is None else rows.decode_bucket(raw).owner
 
-    def lost_blobs(self) -> Iterator[str]:
-        """Blobs that objects refer to and that are not there: none, unless somebody else removed files."""
-        return workers.lost(self._context)
+    def referred_blobs(self) -> Iterator[tuple[str, bool]]:
+        """Each blob that objects refer to, and whether it is there: all are, unless somebody else removed files."""
+        return workers.referred_blobs(self._context)
 
     async def maintain(self) -> None:
         """Give space back, until cancelled."""

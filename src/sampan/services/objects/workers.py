@@ -44,20 +44,20 @@ async def reclaim(context: Context) -> int:
     return count
 
 
-def lost(context: Context) -> Iterator[str]:
-    """Blobs that rows refer to and that are not there: none, unless somebody else removed files. Reads them all."""
+def referred_blobs(context: Context) -> Iterator[tuple[str, bool]]:
+    """Each blob that rows refer to, and whether it is there: all are, unless somebody else removed files."""
     prefix = rows.blob("")
     with context.store.view() as view:
         for key, _ in view.scan(prefix, rows.successor(prefix)):
             blob_id = key[len(prefix) :].decode()
             try:
                 context.blobs.open(blob_id).close()
+                yield blob_id, True
             except KeyError:
                 # Thrown away after this view began, or about to be: look again.
                 with context.store.view() as now:
                     trash = rows.trash(rows.Content("b", blob_id))
-                    if now.get(key) is not None and now.get(trash) is None:
-                        yield blob_id
+                    yield blob_id, now.get(key) is None or now.get(trash) is not None
 
 
 def _take(ids: object) -> list[str]:
