@@ -118,6 +118,22 @@ def open_identity(config: Config) -> Iterator[Identity]:
         store.close()
 
 
+@contextlib.contextmanager
+def open_objects(config: Config) -> Iterator[Objects]:
+    """The objects of a data folder, to be looked at, whether or not a server runs on it. Raises Trouble."""
+    with _troubles(config):
+        DataFolder.check(config.data)
+        store = SqliteStore(config.data / "store")
+        chance = SystemChance()
+        blobs = DiskBlobs(config.data / "blobs", 0, chance)
+    try:
+        with _troubles(config):
+            yield Objects(store, blobs, SystemClock(), chance, LibraryDigests(), config.regions)
+    finally:
+        blobs.close()
+        store.close()
+
+
 def _root(config: Config) -> Credentials:
     """The root's credentials: the configuration's, else the file's, else new ones. Then all three agree."""
     found = credentials.read(credentials_file(config))
@@ -146,7 +162,8 @@ def _certificates(config: Config) -> authority.Certificates | None:
     if config.host not in ("0.0.0.0", "::"):  # noqa: S104 - compared, not bound
         names.append(config.host)
     for domain in config.domains:
-        names += [domain, f"*.{domain}"]
+        # OpenSSL accepts no star before a single label: below "localhost" a bucket needs S3's longer form.
+        names += [domain, f"*.{domain}", f"*.s3.{domain}", f"*.s3.{config.region_aws}.{domain}"]
     return authority.ensure(config.data / "tls", names, SystemClock().now_ms())
 
 

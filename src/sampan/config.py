@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import Any
 
 FILE = "sampan.toml"
+DOMAINS_ALWAYS = ("localhost",)
 WORKERS_MAX = 256  # far beyond what one machine's cores can feed
 
 
@@ -29,9 +30,9 @@ class Config:
     """How this Sampan runs.
 
     `data` holds everything that must survive. `domains` are the names below which a first label is a bucket, beside
-    the clouds' own. `tls` without `tls_cert` and `tls_key` uses a certificate of our own authority, made in the data
-    folder. An empty `root_access_key_id` keeps the credentials that the data folder holds. `audit` is where the line
-    of each request goes: "stderr", "off", or a file.
+    the clouds' own; "localhost" is always one. `tls` without `tls_cert` and `tls_key` uses a certificate of our own
+    authority, made in the data folder. An empty `root_access_key_id` keeps the credentials that the data folder holds.
+    `audit` is where the line of each request goes: "stderr", "off", or a file.
     """
 
     host: str = "127.0.0.1"
@@ -41,7 +42,7 @@ class Config:
     tls: bool = False
     tls_cert: Path | None = None
     tls_key: Path | None = None
-    domains: tuple[str, ...] = ("localhost",)
+    domains: tuple[str, ...] = DOMAINS_ALWAYS
     region_aws: str = "us-east-1"
     region_aliyun: str = "cn-hangzhou"
     root_access_key_id: str = ""
@@ -121,7 +122,7 @@ def _domains(raw: Any) -> tuple[str, ...]:
     for name in names:
         if not isinstance(name, str) or not re.fullmatch(r"[A-Za-z0-9]([A-Za-z0-9.-]{0,251}[A-Za-z0-9])?", name):
             raise ValueError(f"{str(name)[:64]!r} is not a domain name")
-    return tuple(name.lower() for name in names)
+    return tuple(dict.fromkeys([*(name.lower() for name in names), *DOMAINS_ALWAYS]))
 
 
 def _audit(raw: Any) -> str:

@@ -59,7 +59,13 @@ def test_planted_missing_docstrings_are_caught(tmp_path: Path) -> None:
     (tmp_path / "a.py").write_text("def seen():\n    pass\n\n\nclass Seen:\n    pass\n\n\ndef _unseen():\n    pass\n")
     (tmp_path / "b.py").write_text('"""Fine."""\n\n\ndef fine():\n    """Fine."""\n')
     (tmp_path / "__init__.py").touch()
-    assert checks.undocumented(tmp_path) == ["a.py: the module", "a.py:1: seen", "a.py:5: Seen"]
+    noun = tmp_path / "services" / "boats"
+    noun.mkdir(parents=True)
+    (noun / "model.py").write_text('"""Fine."""\n\n\nclass SetSail:\n    """Fine."""\n')
+    (noun / "boats.py").write_text('"""Fine."""\n\n\nasync def set_sail():\n    pass\n\n\ndef sink():\n    pass\n')
+    assert checks.undocumented(tmp_path) == [
+        "a.py: the module", "a.py:1: seen", "a.py:5: Seen", "services/boats/boats.py:8: sink",
+    ]  # fmt: skip
 
 
 @pytest.mark.parametrize(

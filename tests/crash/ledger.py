@@ -7,6 +7,7 @@ unless a later one took its place, and one that was never acknowledged may be th
 
 from __future__ import annotations
 
+import hashlib
 import random
 import threading
 import time
@@ -24,6 +25,11 @@ class Piece:
 
     def made(self) -> bytes:
         return random.Random(self.seed).randbytes(self.size)
+
+    @property
+    def etag(self) -> str:
+        """As an object or a part of its own."""
+        return hashlib.md5(self.made()).hexdigest()
 
 
 @dataclass(frozen=True)
@@ -89,7 +95,8 @@ class Ledger:
 
     def settle(self, key: str, value: Value | None) -> None:
         """This was read: from now on it is certain."""
-        self._writes[key] = [Write(value, confirmed=time.monotonic())]
+        now = time.monotonic()
+        self._writes[key] = [Write(value, began=now, confirmed=now)]
 
     def known(self, key: str) -> Value | None:
         """The value of a key that one thread alone writes, between its writes."""

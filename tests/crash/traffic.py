@@ -24,13 +24,13 @@ PART_SIZE = 110 * KIB  # more than OSS's least
 
 @dataclass
 class Upload:
-    """An unfinished upload in parts. `pending` was sent and not acknowledged."""
+    """An unfinished upload in parts: the acknowledged ones by number, and one that was sent and not acknowledged."""
 
     key: str
     id: str
     mark: str
-    parts: dict[int, tuple[Piece, str]] = field(default_factory=dict)
-    pending: set[int] = field(default_factory=set)
+    parts: dict[int, Piece] = field(default_factory=dict)
+    pending: tuple[int, Piece] | None = None
 
 
 class Refused(AssertionError):
@@ -170,11 +170,11 @@ class Client:
         upload = self._random.choice(self.uploads)
         if len(upload.parts) < 3:
             number, piece = self._random.randint(1, 5), self._piece(PART_SIZE + self._random.randrange(100))
-            upload.pending.add(number)
+            upload.pending = number, piece
             query = {"partNumber": str(number), "uploadId": upload.id}
             if self._answer(self.wire.oss("PUT", f"/{PLAIN}/{upload.key}", query, piece.made())):
-                upload.parts[number] = (piece, hashlib.md5(piece.made()).hexdigest())
-                upload.pending.discard(number)
+                upload.parts[number] = piece
+            upload.pending = None
         elif self._random.random() < 0.2:
             self.uploads.remove(upload)
             self._answer(self.wire.oss("DELETE", f"/{PLAIN}/{upload.key}", {"uploadId": upload.id}))
@@ -185,11 +185,11 @@ class Client:
         """Complete an upload with the parts that were acknowledged."""
         parts = sorted(upload.parts.items())
         rows = "".join(
-            f'<Part><PartNumber>{number}</PartNumber><ETag>"{etag.upper()}"</ETag></Part>'
-            for number, (_, etag) in parts
+            f'<Part><PartNumber>{number}</PartNumber><ETag>"{piece.etag.upper()}"</ETag></Part>'
+            for number, piece in parts
         )
         body = f"<CompleteMultipartUpload>{rows}</CompleteMultipartUpload>".encode()
-        value = Value(tuple(piece for _, (piece, _) in parts), upload.mark)
+        value = Value(tuple(piece for _, piece in parts), upload.mark)
         self.uploads.remove(upload)
         path, query = f"/{PLAIN}/{upload.key}", {"uploadId": upload.id}
         self._write(upload.key, value, lambda: self.wire.oss("POST", path, query, body))

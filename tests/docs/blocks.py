@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
+from itertools import zip_longest
 from pathlib import Path
 
 _FENCE = re.compile(
@@ -31,7 +32,7 @@ def blocks(root: Path, page: str) -> list[Block]:
     text = (root / page).read_text()
     found = list(_FENCE.finditer(text))
     made = []
-    for match, following in zip(found, [*found[1:], None], strict=True):
+    for match, following in zip_longest(found, found[1:]):
         expected = None
         if following and following["language"] == "text" and not text[match.end() : following.start()].strip():
             expected = following["code"]

@@ -12,7 +12,9 @@ import subprocess
 import sys
 from pathlib import Path
 
+from sampan.engines.blobs_disk import DiskBlobs
 from sampan.engines.store_sqlite import SqliteStore
+from sampan.kernel.fault import Fault
 from sampan.kernel.ports import Transaction
 
 CLIENTS = 8
@@ -43,7 +45,17 @@ def say(text: str) -> None:
 
 def value_of(key: bytes) -> bytes:
     """What `write_on` stores under a key: from 0 to 20,000 bytes that only this key has."""
-    return key * (int(key[-5:]) * 7919 % 1000)
+    return key * (int(key[-5:] or 0) * 7919 % 1000)
+
+
+class Counter:
+    """A `Chance` that counts, and has all blobs in the folder `00`."""
+
+    def __init__(self) -> None:
+        self._numbers = itertools.count()
+
+    def token(self, n_bytes: int) -> bytes:
+        return next(self._numbers).to_bytes(4, "big").ljust(n_bytes, b"\0")
 
 
 async def increment(store: SqliteStore, times: str) -> None:
@@ -73,6 +85,29 @@ async def answer(store: SqliteStore) -> None:
             say((view.get(line.strip().encode()) or b"nothing").decode())
 
 
+async def obey(store: SqliteStore) -> None:
+    """Do what each line of standard input says, and say how it went: `put KEY`, or `blob SIZE` for a blob beside the
+    store, whose id is said."""
+    blobs = DiskBlobs(Path(sys.argv[2]).parent / "blobs", 1, Counter())
+    say("obeying")
+    for line in sys.stdin:
+        verb, word = line.split()
+        draft = blobs.draft()
+        try:
+            if verb == "put":
+                key = word.encode()
+                await store.write(lambda transaction, key=key: transaction.put(key, value_of(key)))
+                say("done")
+            else:
+                await draft.write(bytes(int(word)))
+                await draft.seal()
+                say(draft.blob_id)
+        except Fault as fault:
+            await draft.discard()
+            say(f"! {fault}")
+    blobs.close()
+
+
 async def write_on(store: SqliteStore, name: str) -> None:
     """Write one row after the other, for ever; each is two rows that must stand or fall together. Say which are
     acknowledged, and which were refused."""
@@ -88,8 +123,8 @@ async def write_on(store: SqliteStore, name: str) -> None:
 
             try:
                 await store.write(change)
-            except Exception as error:
-                say(f"! {error}")
+            except Fault as fault:
+                say(f"! {fault}")
                 await asyncio.sleep(0.01)
             else:
                 say(key.decode())
@@ -100,7 +135,9 @@ async def write_on(store: SqliteStore, name: str) -> None:
 async def main() -> None:
     """Run the task that the command line names."""
     task, folder, *args = sys.argv[1:]
-    store = SqliteStore(Path(folder), copy_pages=64, log_pages_max=256)  # so that the log is begun anew often
+    # Under load the log is begun anew often; a worker that obeys does nothing of its own accord.
+    limits = {} if task == "obey" else {"copy_pages": 64, "log_pages_max": 256}
+    store = SqliteStore(Path(folder), **limits)
     say("ready")
     await globals()[task](store, *args)
     store.close()

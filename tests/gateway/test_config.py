@@ -12,9 +12,9 @@ from sampan.config import Config, Misconfigured, add_flags, load
 
 
 def test_defaults(tmp_path: Path) -> None:
-    found = load({}, {"HOME": "/home/eve"}, tmp_path)
+    found = load({}, {"HOME": "/h"}, tmp_path)
     assert (found.host, found.port, found.url) == ("127.0.0.1", 4566, "http://127.0.0.1:4566")
-    assert found.data == Path("/home/eve/.local/share/sampan")
+    assert found.data == Path("/h/.local/share/sampan")
     assert found.regions == {"aws": "us-east-1", "aliyun": "cn-hangzhou"}
     assert load({}, {"HOME": "/h", "XDG_DATA_HOME": "/x"}, tmp_path).data == Path("/x/sampan")
     assert load({}, {"HOME": "/h", "XDG_DATA_HOME": "relative/is/ignored"}, tmp_path).data.is_relative_to("/h")
@@ -106,7 +106,7 @@ def test_every_setting_is_in_all_three_places(tmp_path: Path) -> None:
     add_flags(parser)
     given = parser.parse_args(["--port", "7", "--no-tls", "--domains", "a.com,B.com", "--log-format", "json"])
     found = load(vars(given), {"HOME": "/h", "SAMPAN_TLS": "yes", "SAMPAN_WORKERS": "3"}, tmp_path)
-    assert (found.port, found.tls, found.domains, found.workers) == (7, False, ("a.com", "b.com"), 3)
+    assert (found.port, found.tls, found.domains, found.workers) == (7, False, ("a.com", "b.com", "localhost"), 3)
     with pytest.raises(SystemExit):
         parser.parse_args(["--root-access-key-secret", "x"])
 

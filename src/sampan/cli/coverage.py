@@ -6,12 +6,10 @@ Made from the dialects' operation tables. A development tool, not a command of t
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterable
 from pathlib import Path
 
 from sampan import app
 from sampan.config import Config
-from sampan.gateway.contract import Dialect
 
 PAGE = Path("docs/coverage.md")
 TITLES = {"aws/s3": "Amazon S3", "aliyun/oss": "Alibaba Cloud OSS"}
@@ -24,11 +22,11 @@ NotImplemented. Made by `python -m sampan.cli.coverage` from the operation table
 """
 
 
-def page(dialects: Iterable[Dialect]) -> str:
+def page(config: Config) -> str:
     """The page as a whole."""
     texts = [_HEAD]
     rows = []
-    for dialect in dialects:
+    for dialect in app.dialects(config):
         title = TITLES.get(dialect.name, dialect.name)
         done = sorted({operation.name for operation in dialect.operations if operation.bind is not None})
         left = sorted({operation.name for operation in dialect.operations} - set(done))
@@ -43,5 +41,5 @@ def _listed(names: list[str]) -> str:
 
 
 if __name__ == "__main__":
-    PAGE.write_text(page(app.dialects(Config())))
+    PAGE.write_text(page(Config()))
     sys.stdout.write(f"{PAGE} is up to date\n")

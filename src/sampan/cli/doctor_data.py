@@ -205,15 +205,43 @@ def _holder(number: int) -> str:
 def contents(config: Config, *, thorough: bool) -> Iterator[Finding]:
     """Whether the database is whole, and every file that it refers to is there."""
     path = config.data / "store" / "store.db"
-    if not path.exists():
+    within_s = None if thorough else CHECK_S_MAX
+    if path.exists():
+        whole = database(path, within_s)
+        yield whole
+        if whole.grade == BROKEN:
+            return
+    elif not config.data.is_dir() or (config.data / "format").exists() or not any(config.data.iterdir()):
         return
-    yield database(path, None if thorough else CHECK_S_MAX)
+    try:
+        with app.open_objects(config) as objects:
+            yield blobs(objects.referred_blobs(), within_s)
+    except app.Trouble as trouble:
+        yield Finding("data folder", BROKEN, str(trouble), "use the Sampan that wrote it, or another folder: --data")
+
+
+def blobs(referred: Iterator[tuple[str, bool]], within_s: float | None) -> Finding:
+    """Whether the files of large objects are there."""
+    ends_s = None if within_s is None else time.monotonic() + within_s
+    n_seen, lost = 0, []
+    for blob_id, there in referred:
+        n_seen += 1
+        if not there:
+            lost.append(blob_id)
+        if ends_s is not None and time.monotonic() > ends_s:
+            break
+    if lost:
+        mend = "restore the folder `blobs` from a backup"
+        return Finding("blobs", BROKEN, f"{len(lost)} of {n_seen} files are gone, {lost[0]} for one", mend)
+    if ends_s is not None and time.monotonic() > ends_s:
+        return Finding("blobs", LOOK, f"the first {n_seen} are there", "`sampan doctor --thorough` looks at all")
+    return Finding("blobs", FINE, f"all {n_seen} files are there")
 
 
 def database(path: Path, within_s: float | None) -> Finding:
     """SQLite's own check of pages, order and counts. Reads all of it, beside a running server if there is one."""
     ends_s = None if within_s is None else time.monotonic() + within_s
-    size = f"{path.stat().st_size / MIB:.1f} MiB"
+    size = f"{-(-path.stat().st_size // 1024):,} KiB"
     connection = sqlite3.connect(f"{path.as_uri()}?mode=ro", uri=True)
     try:
         connection.set_progress_handler(lambda: ends_s is not None and time.monotonic() > ends_s, 100_000)

@@ -188,7 +188,8 @@ client.listBuckets().then((page) => console.log(page.buckets));
 def _curl(door: Door) -> str:
     authority = "" if door.authority is None else f" --cacert '{door.authority}'"
     return f"""\
-curl --aws-sigv4 aws:amz:{door.region_aws}:s3 --user '{door.key_id}:{_quoted(door.secret)}'{authority} {door.url}/
+curl --aws-sigv4 aws:amz:{door.region_aws}:s3 --user '{door.key_id}:{_quoted(door.secret)}' \\
+    --header 'x-amz-content-sha256: UNSIGNED-PAYLOAD'{authority} {door.url}/
 """
 
 

@@ -49,14 +49,15 @@ def run(args: argparse.Namespace) -> int:
         with app.prepare(settings) as prepared, _reserve(settings) as reserved:
             settings = replace(settings, port=reserved.getsockname()[1])
             prepared = replace(prepared, config=settings)
-            files = [app.server_file(settings), *([Path(args.ready_file)] if args.ready_file else [])]
+            ready_file = Path(args.ready_file) if args.ready_file else None
             server = _server(prepared, reserved.getsockname()[0])
-            threading.Thread(target=_announce, args=(prepared, files), name="announce", daemon=True).start()
+            threading.Thread(target=_announce, args=(prepared, ready_file), name="announce", daemon=True).start()
             try:
                 server.serve(target_loader=partial(app.worker, prepared, os.getpid()), wrap_loader=False)
             finally:
-                for file in files:
-                    file.unlink(missing_ok=True)
+                app.server_file(settings).unlink(missing_ok=True)
+                if ready_file is not None:
+                    ready_file.unlink(missing_ok=True)
     except (config.Misconfigured, app.Trouble) as trouble:
         print(f"sampan up: {trouble}", file=sys.stderr)
         return 1
@@ -157,15 +158,17 @@ def _health(settings: Config) -> dict[str, Any] | None:
     return found if isinstance(found, dict) and "run" in found else None
 
 
-def _announce(prepared: app.Prepared, files: list[Path]) -> None:
+def _announce(prepared: app.Prepared, ready_file: Path | None) -> None:
     """Wait until the server answers, then say so: on standard output, and in files for programs."""
     settings = prepared.config
     end = time.monotonic() + READY_S_MAX
+    pause_s = 0.02
     while (found := _health(settings)) is None or found["run"] != prepared.run:
         if time.monotonic() > end:
             print(f"sampan up: no answer within {READY_S_MAX} s; the log says why", file=sys.stderr)
             return
-        time.sleep(0.02)
+        time.sleep(pause_s)
+        pause_s = min(1.0, pause_s * 1.5)
     facts = {
         "pid": os.getpid(),
         "url": settings.url,
@@ -174,11 +177,18 @@ def _announce(prepared: app.Prepared, files: list[Path]) -> None:
         "version": __version__,
         "data": str(settings.data),
     }
-    for file in files:
-        new = file.with_name(file.name + ".new")
-        new.write_text(json.dumps(facts) + "\n")
-        new.replace(file)
+    # In this order: whoever waits for the last may look at the others next.
+    _put(app.server_file(settings), facts)
     print(_welcome(prepared), flush=True)
+    if ready_file is not None:
+        _put(ready_file, facts)
+
+
+def _put(file: Path, facts: dict[str, Any]) -> None:
+    """Write a small JSON file that is there as a whole or not at all."""
+    new = file.with_name(file.name + ".new")
+    new.write_text(json.dumps(facts) + "\n")
+    new.replace(file)
 
 
 def _welcome(prepared: app.Prepared) -> str:

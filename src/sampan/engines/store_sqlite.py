@@ -367,7 +367,9 @@ class _Checkpoints:
         self._connection.execute(f"PRAGMA busy_timeout = {VIEWS_MS_MAX}")
         self._copy_pages = copy_pages
         self._log_pages_max = log_pages_max
-        self._pages = copy_pages  # not yet copied, at most. What a crash has left is not known, so begin soon
+        # How many pages of the log are not yet copied, at most; at first, all that the file may hold.
+        log = Path(f"{path}-wal")
+        self._pages = log.stat().st_size // PAGE_BYTES if log.exists() else 0
         self._busy = False
         self._calls: queue.SimpleQueue[bool] = queue.SimpleQueue()
         self._thread = threading.Thread(target=self._work, name="store-checkpoints", daemon=True)

@@ -148,10 +148,14 @@ class Gateway:
 
     async def _answer(self, request: Request, header_bytes: int, trail: _Trail) -> Reply:
         """The reply, whatever happens."""
-        # Ours first: no bucket's name begins with "_", so nothing of a dialect's is hidden by it.
-        dialect = None if request.raw_path.startswith(OWN_PREFIX) else self._pick(request)
+        # Ours first: no bucket's name begins with "_". But a key may, where the bucket is in the host: signed requests
+        # are never ours.
+        page = self._page(request) if request.raw_path.startswith(OWN_PREFIX) else None
+        if page is not None:
+            return page
+        dialect = self._pick(request)
         if dialect is None:
-            return self._own(request)
+            return self._unclaimed(request)
         trail.dialect = dialect
         try:
             reply = await self._try(dialect, request, header_bytes, trail)
@@ -223,25 +227,23 @@ class Gateway:
                     raise digest.fault
         return document
 
-    def _own(self, request: Request) -> Reply:
-        """What no dialect claims: our own pages, and a plain word for everybody else."""
+    def _page(self, request: Request) -> Reply | None:
+        """A page of our own: asked for by name, and without a signature."""
+        page = self._parts.pages.get(request.raw_path[len(OWN_PREFIX) :])
+        if page is None or request.method not in ("GET", "HEAD") or not unsigned(request):
+            return None
+        return page()
+
+    def _unclaimed(self, request: Request) -> Reply:
+        """What no dialect claims gets a plain word."""
         if request.raw_path == "*" and request.method == "OPTIONS":
             return Reply(200, [("allow", "DELETE, GET, HEAD, OPTIONS, POST, PUT")])
-        page = self._page(request)
-        if page is not None:
-            return page
-        known = ", ".join(self._parts.pages)
+        known = ", ".join(OWN_PREFIX + name for name in self._parts.pages)
         return _plain(
             404 if unsigned(request) else 400,
             "no protocol of this Sampan claims this request",
-            f"sign it as a client of a supported cloud does; pages of its own are {known} below {OWN_PREFIX}",
+            f"sign it as a client of a supported cloud does; pages without a signature are {known}",
         )
-
-    def _page(self, request: Request) -> Reply | None:
-        if not request.raw_path.startswith(OWN_PREFIX) or request.method not in ("GET", "HEAD"):
-            return None
-        page = self._parts.pages.get(request.raw_path[len(OWN_PREFIX) :])
-        return page() if page is not None else None
 
     # --- sending ------------------------------------------------------------------------------------------------------
 

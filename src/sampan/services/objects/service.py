@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Iterator, Mapping
 from functools import partial
 from typing import Any
 
@@ -77,6 +77,10 @@ class Objects:
         with self._context.store.view() as view:
             raw = view.get(rows.bucket(name))
         return None if raw is None else rows.decode_bucket(raw).owner
+
+    def referred_blobs(self) -> Iterator[tuple[str, bool]]:
+        """Each blob that objects refer to, and whether it is there: all are, unless somebody else removed files."""
+        return workers.referred_blobs(self._context)
 
     async def maintain(self) -> None:
         """Give space back, until cancelled."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Iterator
 
 from sampan.kernel.fault import Fault
 from sampan.kernel.ports import Transaction
@@ -41,6 +42,22 @@ async def reclaim(context: Context) -> int:
             await asyncio.to_thread(context.blobs.delete, blob_id)
         count += len(orphans)
     return count
+
+
+def referred_blobs(context: Context) -> Iterator[tuple[str, bool]]:
+    """Each blob that rows refer to, and whether it is there: all are, unless somebody else removed files."""
+    prefix = rows.blob("")
+    with context.store.view() as view:
+        for key, _ in view.scan(prefix, rows.successor(prefix)):
+            blob_id = key[len(prefix) :].decode()
+            try:
+                context.blobs.open(blob_id).close()
+                yield blob_id, True
+            except KeyError:
+                # Thrown away after this view began, or about to be: look again.
+                with context.store.view() as now:
+                    trash = rows.trash(rows.Content("b", blob_id))
+                    yield blob_id, now.get(key) is None or now.get(trash) is not None
 
 
 def _take(ids: object) -> list[str]:

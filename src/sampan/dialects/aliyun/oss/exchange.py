@@ -91,7 +91,7 @@ def version(x: OssExchange) -> str | None:
 def continuation(token: str) -> str:
     """The key within a continuation token. Raises INVALID "argument"."""
     try:
-        return base64.urlsafe_b64decode(token.encode("ascii")).decode()
+        return base64.b64decode(token, altchars=b"-_", validate=True).decode()
     except (binascii.Error, ValueError):
         raise invalid("continuation-token", token) from None
 

@@ -28,7 +28,8 @@ class Hosts:
     __slots__ = ("_suffixes",)
 
     def __init__(self, domains: Sequence[str]) -> None:
-        self._suffixes = tuple("." + domain.lower().strip(".") for domain in (*domains, "localhost"))
+        suffixes = {"." + domain.lower().strip(".") for domain in (*domains, "localhost")}
+        self._suffixes = sorted(suffixes, key=len, reverse=True)  # a domain goes before one that it lies in
 
     def bucket_and_region(self, host: str) -> tuple[str, str]:
         """ "" for what the host does not say."""

@@ -128,7 +128,7 @@ def _named(part: Element) -> NamedPart:
 def render_complete(x: OssExchange, result: Written) -> Reply:
     encoded, encoding = _encoding(x)
     host = x.request.headers.get("host", "")
-    location = f"{x.request.scheme}://{host}{percent(x.request.path, '/')}"
+    location = f"{x.request.scheme}://{host}{percent(x.request.path, slash=True)}"
     return replies.xml(
         "CompleteMultipartUploadResult",
         f"{encoding}<Location>{escape(location)}</Location><Bucket>{escape(x.bucket)}</Bucket>"

@@ -275,7 +275,7 @@ def _headers(fault: Fault) -> list[tuple[str, str]]:
         case (Kind.CONFLICT, "delete marker"):
             found += [("x-oss-delete-marker", "true"), ("allow", "DELETE")]
         case (Kind.MISSING, "object") if facts.get("delete_marker"):
-            found += [("x-oss-delete-marker", "true"), ("x-oss-version-id", str(facts["delete_marker"]))]
+            return [("x-oss-delete-marker", "true"), ("x-oss-version-id", str(facts["delete_marker"]))]
         case (Kind.UNSATISFIABLE, "range") if "size" in facts:
             found.append(("content-range", f"bytes */{facts['size']}"))
         case (Kind.UNKNOWN, "operation"):

@@ -10,7 +10,7 @@ from sampan.gateway.http import Request
 from sampan.kernel.fault import Fault, Kind
 
 KEY_ID = re.compile(r"[A-Za-z0-9._-]{1,128}")
-_PLAIN = re.compile(r"[A-Za-z0-9._~-]*")  # what percent-encoding leaves as it is
+_PLAIN = re.compile(r"[A-Za-z0-9._~/-]*")  # what percent-encoding leaves as it is, but perhaps for the slash
 ADDITIONAL_MAX = 64  # headers that a client may sign beside the usual ones; SDKs sign two
 
 
@@ -61,9 +61,11 @@ def encode(text: str) -> bytes:
     return text.encode("utf-8", "surrogateescape")
 
 
-def percent(text: str, safe: str = "") -> str:
-    """Percent-encoding by RFC 3986: letters, digits and "-._~" stay, and what is in `safe`."""
-    return text if _PLAIN.fullmatch(text) else quote(text, safe, "utf-8", "surrogateescape")
+def percent(text: str, *, slash: bool = False) -> str:
+    """Percent-encoding by RFC 3986: letters, digits and "-._~" stay, and slashes if `slash`."""
+    if _PLAIN.fullmatch(text):  # nearly all; a listing has a thousand of them
+        return text if slash else text.replace("/", "%2F")
+    return quote(text, "/" if slash else "", "utf-8", "surrogateescape")
 
 
 def key_id(text: str) -> str:

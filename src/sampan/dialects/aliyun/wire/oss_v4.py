@@ -85,7 +85,7 @@ def canonical_request(request: Request, claim: Claim, resource: str) -> str:
     query = sorted((percent(name), percent(value)) for name, value in request.query if name != "x-oss-signature")
     encoded = "&".join([f"{name}={value}" if value else name for name, value in query])
     return (
-        f"{request.method}\n{percent(resource, '/')}\n{encoded}\n"
+        f"{request.method}\n{percent(resource, slash=True)}\n{encoded}\n"
         f"{signed_headers(request, _DEFAULT_HEADERS + claim.additional)}\n"
         f"{';'.join(claim.additional)}\n{request.headers.get('x-oss-content-sha256', UNSIGNED)}"
     )

@@ -100,7 +100,8 @@ def open_body(request: Request, headers: Mapping[str, str], seal: ChunkSeal | No
     if payload != UNSIGNED:
         if not _SHA256(payload):
             raise _unknown_payload(payload)
-        digests.append(Digest("sha256", bytes.fromhex(payload), Fault(Kind.MISMATCH, "payload", algorithm="sha256")))
+        # First, since it is what was signed.
+        digests.insert(0, Digest("sha256", bytes.fromhex(payload), Fault(Kind.MISMATCH, "payload", algorithm="sha256")))
     if checksums:
         _check_choice(headers, digests, "")
     return PlainBody(request, _length(headers, "content-length"), digests)

@@ -70,6 +70,10 @@ class ChunkDecoder:
                 self._take_data(piece)
                 yield piece
                 continue
+            if self._at is _At.DONE:
+                if data[at:].strip(b"\r\n"):
+                    raise _malformed("bytes after the end")
+                return
             end = data.find(b"\n", at)
             if end < 0:
                 self._line += data[at:]
@@ -99,9 +103,6 @@ class ChunkDecoder:
             raise _malformed("a line is too long")
         if self._at is _At.TRAILER:
             self._take_trailer(line.removesuffix(b"\r"))
-        elif self._at is _At.DONE:
-            if line.strip(b"\r"):
-                raise _malformed("bytes after the end")
         elif not line.endswith(b"\r"):
             raise _malformed("a line does not end in CR LF")
         elif self._at is _At.SIZE:

@@ -56,8 +56,7 @@ class SigV2:
         check_token(key, headers.get("x-amz-security-token"), now_ms)
         # What x-amz-date says is signed as one of the x-amz-* headers; the line for the date is then empty.
         date = "" if "x-amz-date" in headers else given
-        to_sign = self._string_to_sign(request, headers, bucket, date)
-        return _compare(key, signature, to_sign, headers)
+        return _compare(key, signature, self._strings_to_sign(request, headers, bucket, date), headers)
 
     def verify_query(self, request: Request, bucket: str, keys: Keyring, now_ms: int) -> Signed:
         """A URL with AWSAccessKeyId, Expires and Signature. Raises the Fault that says what is wrong with it."""
@@ -80,16 +79,18 @@ class SigV2:
             if value is not None and name not in headers:
                 headers = {**headers, name: value}
         check_token(key, headers.get("x-amz-security-token"), now_ms)
-        to_sign = self._string_to_sign(request, headers, bucket, expires)
-        return _compare(key, signature, to_sign, headers)
+        return _compare(key, signature, self._strings_to_sign(request, headers, bucket, expires), headers)
 
-    def _string_to_sign(self, request: Request, headers: Mapping[str, str], bucket: str, date: str) -> str:
+    def _strings_to_sign(self, request: Request, headers: Mapping[str, str], bucket: str, date: str) -> list[str]:
+        """What the client may have signed, the likeliest first."""
         lines = [request.method, headers.get("content-md5", ""), headers.get("content-type", ""), date]
         lines += [f"{name}:{headers[name].strip()}" for name in sorted(headers) if name.startswith("x-amz-")]
-        return "\n".join([*lines, self._resource(request, bucket)])
+        path = (f"/{bucket}" if bucket else "") + (request.raw_path or "/")
+        # botocore asks for "/bucket" in path style and signs "/bucket/": the same resource.
+        paths = (path, f"{path}/") if path.count("/") == 1 and path != "/" else (path,)
+        return ["\n".join([*lines, self._resource(request, path)]) for path in paths]
 
-    def _resource(self, request: Request, bucket: str) -> str:
-        resource = (f"/{bucket}" if bucket else "") + (request.raw_path or "/")
+    def _resource(self, request: Request, resource: str) -> str:
         signed = sorted(pair for pair in request.query if pair[0] in self._signed)
         if not signed:
             return resource
@@ -97,10 +98,11 @@ class SigV2:
         return f"{resource}?{'&'.join(f'{k}={v}' if v or k in given else k for k, v in signed)}"
 
 
-def _compare(key: Key, signature: str, to_sign: str, headers: Mapping[str, str]) -> Signed:
+def _compare(key: Key, signature: str, strings: list[str], headers: Mapping[str, str]) -> Signed:
     secret = key.secret.encode("utf-8", "surrogateescape")
-    expected = base64.b64encode(hmac.digest(secret, to_sign.encode("utf-8", "surrogateescape"), "sha1")).decode()
-    if not same(signature, expected):
-        shown = to_sign.replace(key.token, "***") if key.token else to_sign
-        raise Fault(Kind.MISMATCH, "signature", key_id=key.key_id, signature=signature[:128], string_to_sign=shown)
-    return Signed(key.caller, "", headers)
+    for to_sign in strings:
+        expected = base64.b64encode(hmac.digest(secret, to_sign.encode("utf-8", "surrogateescape"), "sha1")).decode()
+        if same(signature, expected):
+            return Signed(key.caller, "", headers)
+    shown = strings[0].replace(key.token, "***") if key.token else strings[0]
+    raise Fault(Kind.MISMATCH, "signature", key_id=key.key_id, signature=signature[:128], string_to_sign=shown)
