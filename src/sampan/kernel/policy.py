@@ -273,3 +273,23 @@ class Plain:
                 if statement.effect is effect and applies(statement, question):
                     return policy.name, index, statement.sid
         return None
+
+
+# --- languages --------------------------------------------------------------------------------------------------------
+
+
+class Purpose(enum.StrEnum):
+    """What a document is for: it decides what must and may be in it."""
+
+    IDENTITY = "identity"  # attached to a user, group or role; a boundary; a session policy
+    RESOURCE = "resource"  # a bucket's
+    TRUST = "trust"  # who may assume a role
+
+
+class Reader(Protocol):
+    """One cloud's policy language."""
+
+    def read(self, text: str, purpose: Purpose, account: str) -> tuple[Statement, ...]:
+        """The statements of a document of `account`. Raises Fault(INVALID | TOO_LARGE, "policy document"), its fact
+        `where` a JSON pointer to the place ("/Statement/0/Action")."""
+        ...
