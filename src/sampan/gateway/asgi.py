@@ -131,6 +131,11 @@ class Gateway:
         inbox = _Inbox(receive, _has_body(scope, headers))
         request = _request(scope, headers, inbox)
         reply = await self._answer(request, header_bytes, trail)
+        # A client that waits for "100 Continue" may keep its body to itself now, or send it all the same: nobody can
+        # tell where its next request would begin (RFC 9110, 10.1.1).
+        unasked = inbox.open and not inbox.started and "expect" in headers
+        if unasked and scope["http_version"].startswith("1"):
+            reply.headers.append(("connection", "close"))
         status, sent = reply.status, 0
         try:
             sent = await self._send(request, reply, inbox, send, trail)
@@ -141,7 +146,7 @@ class Gateway:
             raise
         finally:
             self._record(request, trail, status, inbox.received, sent)
-        if inbox.open and not (request.headers.get("expect") and not inbox.started):
+        if inbox.open and not unasked:
             await inbox.drain()
 
     # --- the steps ----------------------------------------------------------------------------------------------------
