@@ -10,9 +10,10 @@ from __future__ import annotations
 import asyncio
 import json
 import logging
-from collections.abc import AsyncIterator, Callable, Iterable, Mapping
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
+from itertools import chain
 from time import perf_counter_ns
 from typing import Any
 
@@ -328,14 +329,15 @@ class Gateway:
         await send({"type": "lifespan.shutdown.complete"})
 
 
-def _headers(pairs: Iterable[tuple[bytes, bytes]]) -> tuple[dict[str, str], int]:
+def _headers(pairs: Sequence[tuple[bytes, bytes]]) -> tuple[dict[str, str], int]:
     """Headers by lower-case name, and how many bytes they take."""
-    headers: dict[str, str] = {}
-    size = 0
-    for raw_name, raw_value in pairs:
-        size += len(raw_name) + len(raw_value) + 4
-        name, value = raw_name.decode("latin-1"), text(raw_value)
-        headers[name] = f"{headers[name]},{value}" if name in headers else value
+    size = len(b"".join(chain.from_iterable(pairs))) + 4 * len(pairs)
+    headers = {name.decode("latin-1"): value.decode("utf-8", "surrogateescape") for name, value in pairs}
+    if len(headers) < len(pairs):
+        headers = {}
+        for raw_name, raw_value in pairs:
+            name, value = raw_name.decode("latin-1"), text(raw_value)
+            headers[name] = f"{headers[name]},{value}" if name in headers else value
     return headers, size
 
 
@@ -372,9 +374,9 @@ def _raw_headers(headers: list[tuple[str, str]], length: int | None) -> list[tup
     for name, value in headers:
         if not value.isprintable():
             value = "".join(" " if ord(c) < 32 or ord(c) == 127 else c for c in value)
-        if name == "content-length" or name.lower() == "content-length":
+        if len(name) == 14 and name.lower() == "content-length":
             length = None
-        raw.append((name.encode("latin-1"), value.encode("utf-8", "surrogateescape")))
+        raw.append((name.encode(), value.encode("utf-8", "surrogateescape")))
     if length is not None:
         raw.append((b"content-length", b"%d" % length))
     return raw
