@@ -9,7 +9,7 @@ from sampan.kernel.command import Command
 from sampan.kernel.fault import Kind
 
 FAULTS: frozenset[tuple[Kind, str]] = frozenset(
-    {(Kind.EXISTS, "account"), (Kind.MISSING, "account"), (Kind.INVALID, "account")}
+    {(Kind.EXISTS, "account"), (Kind.MISSING, "account"), (Kind.INVALID, "account"), (Kind.EXISTS, "key")}
 )
 
 
