@@ -24,7 +24,7 @@ from sampan.services.objects.model import (
 
 # --- listings --------------------------------------------------------------------------------------------------------
 
-ODD_KEYS = ("a b+c", "ü/日本", "<&>\"'", "line\nbreak\r", "\x01control", "%41", "🙂")
+ODD_KEYS = ("a b+c*~", "ü/日本", "<&>\"'", "line\nbreak\r", "\x01control", "%41", "🙂")
 
 
 def test_list_objects_v2(door: Door) -> None:
@@ -43,6 +43,7 @@ def test_list_objects_v2(door: Door) -> None:
     assert (command.prefix, command.delimiter, command.after, command.limit) == ("p +", "/", "s", 1000)
     parsed = _decoded(door.answer(sent, ObjectPage(objects, ("p /ü/",), "last ü")))
     assert [row["Key"] for row in parsed["Contents"]] == list(ODD_KEYS)
+    assert b"<Key>a+b%2Bc*%7E</Key>" in door.reply.body  # type: ignore[operator]
     assert parsed["CommonPrefixes"] == [{"Prefix": "p /ü/"}]
     assert (parsed["KeyCount"], parsed["MaxKeys"], parsed["IsTruncated"]) == (8, 1000, True)
     assert (parsed["Prefix"], parsed["Delimiter"], parsed["StartAfter"]) == ("p +", "/", "s")
