@@ -22,6 +22,8 @@ _VALUE_CHARS_MAX = 8192  # of one value in an error: a string to sign may be lon
 
 
 class Word(NamedTuple):
+    """An error of OSS: its code, status and sentence, and its EC where the vendor's pages name one."""
+
     code: str
     status: int
     text: str
