@@ -94,6 +94,14 @@ def test_it_says_where_it_is(fresh_server: Server) -> None:
     assert not (fresh_server.data / "server.json").exists()
 
 
+def test_a_configuration_may_wait_in_the_data_folder(make_server: Make) -> None:
+    server = make_server()
+    server.data.mkdir()
+    (server.data / "sampan.toml").write_text("workers = 2\n")
+    server.start()
+    assert len(server.workers()) == 2
+
+
 # --- refusing to start ------------------------------------------------------------------------------------------------
 
 
