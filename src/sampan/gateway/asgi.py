@@ -129,12 +129,14 @@ class Gateway:
         assert scope["type"] == "http", scope["type"]
         trail = _Trail(self._token(12).hex().upper())
         headers, header_bytes = _headers(scope["headers"])
-        inbox = _Inbox(receive, _has_body(scope, headers))
+        expected = _has_body(scope, headers)
+        inbox = _Inbox(receive, expected)
         request = _request(scope, headers, inbox)
         reply = await self._answer(request, header_bytes, trail)
-        # A client that waits for "100 Continue" may keep its body to itself now, or send it all the same: nobody can
-        # tell where its next request would begin (RFC 9110, 10.1.1).
-        unasked = inbox.open and not inbox.started and "expect" in headers
+        # A client that waited for "100 Continue" and did not get it may keep its body to itself now, or send it all the
+        # same: nobody can tell where its next request would begin (RFC 9110, 10.1.1). And botocore takes the status
+        # of such a reply for that of the connection's next one, even where there was no body to wait for.
+        unasked = "expect" in headers and not (expected and inbox.started)
         if unasked and scope["http_version"].startswith("1"):
             reply.headers.append(("connection", "close"))
         status, sent = reply.status, 0
