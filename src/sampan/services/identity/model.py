@@ -26,6 +26,7 @@ from sampan.services.identity.values import MfaDevice as MfaDevice
 from sampan.services.identity.values import Page as Page
 from sampan.services.identity.values import Policy as Policy
 from sampan.services.identity.values import PolicyVersion as PolicyVersion
+from sampan.services.identity.values import Provided as Provided
 from sampan.services.identity.values import Provider as Provider
 from sampan.services.identity.values import Session as Session
 from sampan.services.identity.values import Summary as Summary
@@ -88,6 +89,13 @@ class IdentityCommand(Command):
         return ((self.action, ""),)
 
 
+def asked_tags(tags: Mapping[str, str], remove: tuple[str, ...] = ()) -> dict[str, tuple[str, ...]]:
+    """The condition keys that say which tags a command gives or takes."""
+    if not tags and not remove:
+        return {}
+    return {"tag-keys": (*tags, *remove), **{f"request-tag/{name.lower()}": (value,) for name, value in tags.items()}}
+
+
 # --- accounts: the operator's own -------------------------------------------------------------------------------------
 
 
@@ -142,6 +150,9 @@ class CreateEntity(EntityCommand):
     tags: Mapping[str, str] = field(default_factory=dict)
     note: Mapping[str, str] = field(default_factory=dict)
     service_linked: str = ""  # the service that a service-linked role is for
+
+    def context(self) -> Mapping[str, tuple[str, ...]]:
+        return asked_tags(self.tags)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -200,6 +211,9 @@ class TagEntity(EntityCommand):
     action: ClassVar[str] = "identity:Tag"
     tags: Mapping[str, str] = field(default_factory=dict)
     remove: tuple[str, ...] = ()
+
+    def context(self) -> Mapping[str, tuple[str, ...]]:
+        return asked_tags(self.tags, self.remove)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -369,6 +383,9 @@ class CreatePolicy(PolicyCommand):
     description: str = ""
     tags: Mapping[str, str] = field(default_factory=dict)
 
+    def context(self) -> Mapping[str, tuple[str, ...]]:
+        return asked_tags(self.tags)
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class GetPolicy(PolicyCommand):
@@ -405,6 +422,9 @@ class TagPolicy(PolicyCommand):
     action: ClassVar[str] = "identity:TagPolicy"
     tags: Mapping[str, str] = field(default_factory=dict)
     remove: tuple[str, ...] = ()
+
+    def context(self) -> Mapping[str, tuple[str, ...]]:
+        return asked_tags(self.tags, self.remove)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -565,6 +585,14 @@ class AssumeRole(IdentityCommand):
     def touches(self) -> tuple[tuple[str, str], ...]:
         return ((self.action, f"role/{self.role}"),)
 
+    def context(self) -> Mapping[str, tuple[str, ...]]:
+        said = {"session-name": (self.session,)}
+        if self.external_id is not None:
+            said["external-id"] = (self.external_id,)
+        if self.source_identity is not None:
+            said["source-identity"] = (self.source_identity,)
+        return {**asked_tags(self.tags), **said}
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AssumeRoleWithToken(IdentityCommand):
@@ -578,6 +606,12 @@ class AssumeRoleWithToken(IdentityCommand):
     provider: str | None = None
     duration_s: int | None = None
     policy: Document | None = None
+
+    def touches(self) -> tuple[tuple[str, str], ...]:
+        return ((self.action, f"role/{self.role}"),)
+
+    def context(self) -> Mapping[str, tuple[str, ...]]:
+        return {"session-name": (self.session,)}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -598,6 +632,9 @@ class GetFederationToken(IdentityCommand):
     duration_s: int | None = None
     policy: Document | None = None
     tags: Mapping[str, str] = field(default_factory=dict)
+
+    def context(self) -> Mapping[str, tuple[str, ...]]:
+        return asked_tags(self.tags)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -3,19 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from sampan.kernel import limits
 from sampan.kernel.fault import Fault, Kind
 from sampan.kernel.names import Place
+from sampan.kernel.policy import Reader
 from sampan.kernel.ports import Blobs, Chance, Clock, Digests, Store, View
+from sampan.services.identity.model import Language
 from sampan.services.objects import rows
 from sampan.services.objects.model import BucketCommand, Meta
 
 
 @dataclass(frozen=True, slots=True)
 class Context:
-    """The ports, and each cloud's default region."""
+    """The ports, each cloud's default region, and the languages that bucket policies are written in."""
 
     store: Store
     blobs: Blobs
@@ -23,6 +25,7 @@ class Context:
     chance: Chance
     digests: Digests
     homes: Mapping[str, str]
+    readers: Mapping[Language, Reader] = field(default_factory=dict)
 
     def fresh_id(self, now_ms: int) -> str:
         return rows.time_id(now_ms, self.chance.token(10))

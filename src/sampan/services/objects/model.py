@@ -13,11 +13,15 @@ from sampan.kernel.body import Inflow
 from sampan.kernel.command import Command
 from sampan.kernel.fault import Kind
 from sampan.kernel.names import Place
+from sampan.services.identity.model import Document, asked_tags
 from sampan.services.objects.values import (
     NO_CONDITION as NO_CONDITION,
 )
 from sampan.services.objects.values import (
     NULL_VERSION as NULL_VERSION,
+)
+from sampan.services.objects.values import (
+    Acl as Acl,
 )
 from sampan.services.objects.values import (
     BucketInfo as BucketInfo,
@@ -98,6 +102,9 @@ FAULTS: frozenset[tuple[Kind, str]] = frozenset(
         (Kind.TOO_MANY, "bucket"),
         (Kind.INVALID, "region"),  # facts: expected, given, bucket
         (Kind.MISSING, "bucket tags"),
+        (Kind.MISSING, "bucket policy"),
+        (Kind.INVALID, "policy document"),  # facts: where (a JSON pointer)
+        (Kind.TOO_LARGE, "policy document"),
         (Kind.INVALID, "tags"),
         (Kind.TOO_MANY, "tags"),
         (Kind.MISSING, "object"),  # facts: key
@@ -151,6 +158,25 @@ class ObjectCommand(BucketCommand):
 
     def touches(self) -> tuple[tuple[str, str], ...]:
         return ((self.action, f"{self.bucket}/{self.key}"),)
+
+
+# --- what conditions of policies may ask of commands -----------------------------------------------------------------
+
+
+def asked_listing(prefix: str, delimiter: str, limit: int) -> dict[str, tuple[str, ...]]:
+    """A delimiter that was not given is not there; a prefix always is."""
+    said: dict[str, tuple[str, ...]] = {"objects:prefix": (prefix,), "objects:max-keys": (str(limit),)}
+    if delimiter:
+        said["objects:delimiter"] = (delimiter,)
+    return said
+
+
+def asked_version(version: str | None) -> dict[str, tuple[str, ...]]:
+    return {} if version is None else {"objects:version": (version,)}
+
+
+def asked_class(storage_class: StorageClass) -> dict[str, tuple[str, ...]]:
+    return {"objects:storage-class": (str(storage_class),)}
 
 
 # --- buckets ---------------------------------------------------------------------------------------------------------
@@ -214,12 +240,54 @@ class PutBucketTags(BucketCommand):
     action: ClassVar[str] = "objects:PutBucketTags"
     tags: Mapping[str, str]
 
+    def context(self) -> Mapping[str, tuple[str, ...]]:
+        return asked_tags(self.tags)
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class GetBucketTags(BucketCommand):
     """-> Mapping[str, str]; MISSING "bucket tags" when there are none."""
 
     action: ClassVar[str] = "objects:GetBucketTags"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PutBucketPolicy(BucketCommand):
+    """Who may do what with the bucket and its objects, besides what the callers' own policies say. -> None."""
+
+    action: ClassVar[str] = "objects:PutBucketPolicy"
+    document: Document
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class GetBucketPolicy(BucketCommand):
+    """-> Document; MISSING "bucket policy" when there is none."""
+
+    action: ClassVar[str] = "objects:GetBucketPolicy"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DeleteBucketPolicy(BucketCommand):
+    """Deleting what is not there is fine. -> None."""
+
+    action: ClassVar[str] = "objects:DeleteBucketPolicy"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PutBucketAcl(BucketCommand):
+    """One of the canned ACLs. `objects`: it is for the bucket's objects, too (OSS); else for the bucket itself alone,
+    its listing (S3, where each object has an ACL of its own). -> None."""
+
+    action: ClassVar[str] = "objects:PutBucketAcl"
+    acl: Acl
+    objects: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class GetBucketAcl(BucketCommand):
+    """-> BucketInfo, which has the ACL."""
+
+    action: ClassVar[str] = "objects:GetBucketAcl"
 
 
 # --- objects ---------------------------------------------------------------------------------------------------------
@@ -237,6 +305,9 @@ class PutObject(ObjectCommand):
     condition: Condition = NO_CONDITION
     forbid_overwrite: bool = False  # EXISTS "object" instead of UNMET
 
+    def context(self) -> Mapping[str, tuple[str, ...]]:
+        return {**asked_class(self.meta.storage_class), **asked_tags(self.tags)}
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class HeadObject(ObjectCommand):
@@ -248,6 +319,9 @@ class HeadObject(ObjectCommand):
     part: int | None = None  # as if `range` were this part's
     condition: Condition = NO_CONDITION
     follow: bool = True
+
+    def context(self) -> Mapping[str, tuple[str, ...]]:
+        return asked_version(self.version)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -262,6 +336,9 @@ class DeleteObject(ObjectCommand):
     action: ClassVar[str] = "objects:DeleteObject"
     version: str | None = None
     condition: Condition = NO_CONDITION
+
+    def context(self) -> Mapping[str, tuple[str, ...]]:
+        return asked_version(self.version)
 
 
 @dataclass(frozen=True, slots=True)
@@ -306,6 +383,13 @@ class CopyObject(ObjectCommand):
             (HeadObject.action, f"{self.source.bucket}/{self.source.key}"),
         )
 
+    def context(self) -> Mapping[str, tuple[str, ...]]:
+        return {
+            "objects:copy-source": (f"{self.source.bucket}/{self.source.key}",),
+            **asked_class(self.storage_class or StorageClass.STANDARD),
+            **asked_tags(self.tags or {}),
+        }
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ListObjects(BucketCommand):
@@ -321,6 +405,9 @@ class ListObjects(BucketCommand):
     after: str = ""
     limit: int = 1000
 
+    def context(self) -> Mapping[str, tuple[str, ...]]:
+        return asked_listing(self.prefix, self.delimiter, self.limit)
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ListVersions(BucketCommand):
@@ -334,6 +421,9 @@ class ListVersions(BucketCommand):
     version_after: str | None = None
     limit: int = 1000
 
+    def context(self) -> Mapping[str, tuple[str, ...]]:
+        return asked_listing(self.prefix, self.delimiter, self.limit)
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PutObjectTags(ObjectCommand):
@@ -343,6 +433,9 @@ class PutObjectTags(ObjectCommand):
     tags: Mapping[str, str]
     version: str | None = None
 
+    def context(self) -> Mapping[str, tuple[str, ...]]:
+        return {**asked_version(self.version), **asked_tags(self.tags)}
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class GetObjectTags(ObjectCommand):
@@ -350,6 +443,9 @@ class GetObjectTags(ObjectCommand):
 
     action: ClassVar[str] = "objects:GetObjectTags"
     version: str | None = None
+
+    def context(self) -> Mapping[str, tuple[str, ...]]:
+        return asked_version(self.version)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -362,6 +458,9 @@ class AppendObject(ObjectCommand):
     body: Inflow
     meta: Meta = Meta()
     tags: Mapping[str, str] = field(default_factory=dict)
+
+    def context(self) -> Mapping[str, tuple[str, ...]]:
+        return {**asked_class(self.meta.storage_class), **asked_tags(self.tags)}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -397,6 +496,9 @@ class CreateUpload(ObjectCommand):
     checksum: str | None = None
     checksum_type: ChecksumType | None = None
     forbid_overwrite: bool = False
+
+    def context(self) -> Mapping[str, tuple[str, ...]]:
+        return {**asked_class(self.meta.storage_class), **asked_tags(self.tags)}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -492,3 +594,6 @@ class ListUploads(BucketCommand):
     after: str = ""
     upload_after: str | None = None
     limit: int = 1000
+
+    def context(self) -> Mapping[str, tuple[str, ...]]:
+        return asked_listing(self.prefix, self.delimiter, self.limit)
