@@ -32,6 +32,7 @@ LISTED = 1000
 SIZES = {"1 KiB": KIB, "64 KiB": 64 * KIB, "16 MiB": 16 * MIB}
 STORED = {"1 KiB": LISTED, "64 KiB": 200, "16 MiB": 8}  # objects that GET draws from
 POOL_BYTES_MAX = {"1 KiB": 64 * MIB, "64 KiB": 512 * MIB, "16 MiB": 1024 * MIB}  # what one PUT cell may write
+WARM_BYTES = 64 * MIB
 CONNECTIONS = (1, 32)
 ROWS = (
     "PUT 1 KiB", "DELETE", "PUT 64 KiB", "PUT 16 MiB",
@@ -196,7 +197,8 @@ class Run:
     def _guess(self, one: Contestant, row: str, connections: int) -> float:
         """A first idea of how fast PUT is, which warms the server up too."""
         size_name = row.partition(" ")[2]
-        calls = list(islice(self._puts(size_name, f"w{self.serial}"), 8 * connections))
+        count = max(connections, min(8 * connections, WARM_BYTES // SIZES[size_name]))
+        calls = list(islice(self._puts(size_name, f"w{self.serial}"), count))
         outcome = self._send(one, calls, connections, 60, "warming up")
         self._send(one, [Call("DELETE", call.path) for call in calls], 4, 60, "clearing up")
         return outcome.per_second * 2  # a cold start is slower than what follows
