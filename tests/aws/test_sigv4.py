@@ -217,6 +217,8 @@ def test_changes_get_the_vendors_error(change: Any, code: str, dialect: S3Dialec
         ("Signature=", "Signature=é", "SignatureDoesNotMatch"),
         (", Signature=", ", Sig=", "AuthorizationHeaderMalformed"),
         ("Credential=AK/", "Credential=NOBODY/", "InvalidAccessKeyId"),
+        ("Credential=AK/", "Credential=\udcff/", "InvalidAccessKeyId"),
+        ("Credential=AK/", f"Credential={'A' * 9999}/", "InvalidAccessKeyId"),
         ("Credential=AK/", "Credential=OTHER/", "SignatureDoesNotMatch"),
         ("Credential=AK/", "Credential=OFF/", "InvalidAccessKeyId"),
         ("Credential=AK/", "Credential=TEMP/", "InvalidToken"),

@@ -99,6 +99,36 @@ class _Inbox:
             pass
 
 
+class _Begun:
+    """An Outflow whose first piece has been read: if that fails, there is still time to say so with a proper status."""
+
+    __slots__ = ("_body", "_chunks", "_first", "length")
+
+    def __init__(self, body: Outflow, chunks: AsyncIterator[bytes], first: bytes) -> None:
+        self._body = body
+        self._chunks = chunks
+        self._first = first
+        self.length = body.length
+
+    @classmethod
+    async def of(cls, body: Outflow) -> _Begun:
+        """Raises what reading the first piece raises."""
+        chunks = body.chunks()
+        return cls(body, chunks, await anext(chunks, b""))
+
+    async def chunks(self) -> AsyncIterator[bytes]:
+        try:
+            if self._first:
+                yield self._first
+            async for chunk in self._chunks:
+                yield chunk
+        finally:
+            await _end(self._chunks)
+
+    def close(self) -> None:
+        self._body.close()
+
+
 class _Trail:
     """What is known of a request so far, for its audit line."""
 
@@ -209,7 +239,10 @@ class Gateway:
         self._parts.guard.allow(exchange.caller, command, partial(facts_of, exchange.request, self._now))
         result = await self._parts.handlers[type(command)](exchange.caller, command)
         try:
-            return operation.render(exchange, result)
+            reply = operation.render(exchange, result)
+            if not isinstance(reply.body, (bytes, Bytes)) and exchange.request.method != "HEAD":
+                reply.body = await _Begun.of(reply.body)
+            return reply
         except BaseException:
             _close(getattr(result, "body", None))
             raise
@@ -411,10 +444,14 @@ async def _stream(
     finally:
         if gone is not None:
             gone.cancel()
-        close = getattr(chunks, "aclose", None)
-        if close is not None:
-            await close()
+        await _end(chunks)
     return sent
+
+
+async def _end(chunks: AsyncIterator[bytes]) -> None:
+    close = getattr(chunks, "aclose", None)
+    if close is not None:
+        await close()
 
 
 def _close(body: Any) -> None:

@@ -1,7 +1,7 @@
 """What callers may do: their policies, compiled and kept until the account's generation changes.
 
-The generation is a row that every change that bears on it counts up, in the same transaction: it is read for each
-request, so that a change is in force for the next one, in every worker.
+The generation is a row that every change that bears on it counts up, in the same transaction: it is looked
+at for each request, so that a change is in force for the next one, in every worker.
 """
 
 from __future__ import annotations
@@ -24,6 +24,7 @@ from sampan.kernel.policy import (
     Statement,
 )
 from sampan.kernel.ports import View
+from sampan.kernel.remembered import Remembered
 from sampan.kernel.ruleset import Compiled
 from sampan.services.identity import attachments, policies, rows
 from sampan.services.identity.context import Context, entity_of_id
@@ -49,6 +50,7 @@ class Holdings:
 
     def __init__(self, context: Context) -> None:
         self._context = context
+        self._generations = Remembered(context.store, lambda _, raw: raw, CALLERS_MAX)
         self._standings: dict[Caller, tuple[bytes | None, Standing]] = {}
         self._owns: dict[tuple[str, str], tuple[bytes | None, Own]] = {}
 
@@ -56,11 +58,12 @@ class Holdings:
         """The caller as policies see it. Raises MISSING "key" if its user or role was deleted."""
         if caller.anonymous:
             return Standing(Principal("anonymous", ""), None, {"principal-kind": ("anonymous",)})
+        # Looked at before the rest is read: what changes meanwhile is seen the next time.
+        generation = self._generations.find(rows.generation(caller.account))
+        found = self._standings.get(caller)
+        if found is not None and found[0] == generation:
+            return found[1]
         with self._context.store.view() as view:
-            generation = view.get(rows.generation(caller.account))
-            found = self._standings.get(caller)
-            if found is not None and found[0] == generation:
-                return found[1]
             standing = self._made(view, caller, generation)
         if len(self._standings) >= CALLERS_MAX:
             self._standings.clear()

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from sampan.kernel.caller import Caller, Key
 from sampan.kernel.fault import Fault, Kind
 from sampan.kernel.ports import Transaction, View
+from sampan.kernel.remembered import Remembered
 from sampan.services.identity import rows
 from sampan.services.identity.context import ROOT, Context, count, entity_of_id, find_entity
 from sampan.services.identity.model import (
@@ -210,6 +211,7 @@ class Keys:
     def __init__(self, context: Context) -> None:
         self._context = context
         self._opened: dict[bytes, tuple[bytes, Key]] = {}
+        self._keys = Remembered(context.store, self._read, CACHED_KEYS_MAX)
         self._used: dict[str, tuple[int, str, str]] = {}
         self._noted: dict[str, int] = {}
 
@@ -217,10 +219,7 @@ class Keys:
         """The access key of this id, as every change that was acknowledged left it, in whatever worker."""
         if len(key_id) > KEY_ID_CHARS_MAX or not key_id.isascii():
             return None
-        where = rows.key(key_id)
-        with self._context.store.view() as view:
-            raw = view.get(where)
-        return None if raw is None else self._read(where, raw)
+        return self._keys.find(rows.key(key_id))
 
     def _read(self, where: bytes, raw: bytes) -> Key:
         """The key of a row. Its secret is opened once, for as long as the row's bytes stay the same."""

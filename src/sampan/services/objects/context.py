@@ -10,9 +10,12 @@ from sampan.kernel.fault import Fault, Kind
 from sampan.kernel.names import Place
 from sampan.kernel.policy import Reader
 from sampan.kernel.ports import Blobs, Chance, Clock, Digests, Store, View
+from sampan.kernel.remembered import Remembered
 from sampan.services.identity.model import Language
 from sampan.services.objects import rows
 from sampan.services.objects.model import BucketCommand, Meta
+
+BUCKETS_REMEMBERED_MAX = 1024  # about 1 MB
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,6 +29,12 @@ class Context:
     digests: Digests
     homes: Mapping[str, str]
     readers: Mapping[Language, Reader] = field(default_factory=dict)
+    buckets: Remembered[rows.BucketRow] = field(init=False)
+    """Buckets by the key of their row, as of now: for a look outside of a view. Inside, read the view's own."""
+
+    def __post_init__(self) -> None:
+        remembered = Remembered(self.store, lambda _, raw: rows.decode_bucket(raw), BUCKETS_REMEMBERED_MAX)
+        object.__setattr__(self, "buckets", remembered)
 
     def fresh_id(self, now_ms: int) -> str:
         return rows.time_id(now_ms, self.chance.token(10))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from dataclasses import replace
 
 from sampan.kernel.caller import Caller
 from sampan.kernel.command import Command
@@ -14,15 +15,15 @@ from sampan.kernel.policy import (
     PrincipalPattern,
     Purpose,
     ResourcePattern,
-    Ruleset,
     Statement,
 )
 from sampan.kernel.ports import Transaction
+from sampan.kernel.remembered import Remembered
 from sampan.kernel.ruleset import Compiled
 from sampan.services.identity.model import Document
 from sampan.services.objects import rows
 from sampan.services.objects.buckets import bucket_info
-from sampan.services.objects.context import Context, find_bucket
+from sampan.services.objects.context import BUCKETS_REMEMBERED_MAX, Context, find_bucket
 from sampan.services.objects.model import (
     Acl,
     BucketInfo,
@@ -32,8 +33,6 @@ from sampan.services.objects.model import (
     PutBucketAcl,
     PutBucketPolicy,
 )
-
-COMPILED_MAX = 1024  # policies remembered in each worker
 
 _LISTING = frozenset({"objects:ListObjects", "objects:ListVersions", "objects:ListUploads", "objects:HeadBucket"})
 _READING = frozenset({"objects:GetObject"})
@@ -87,41 +86,30 @@ async def get_bucket_acl(context: Context, caller: Caller, command: GetBucketAcl
 
 
 class Permissions:
-    """Buckets as the guard asks for them. For use in one thread."""
+    """Buckets as the guard asks for them, each compiled once for as long as its row does not change."""
 
     def __init__(self, context: Context) -> None:
         self._context = context
-        self._compiled: dict[bytes, tuple[object, Ruleset]] = {}
+        self._buckets = Remembered(context.store, self._read, BUCKETS_REMEMBERED_MAX)
 
     def owned(self, caller: Caller, command: Command, path: str) -> Owned | None:
         """The bucket of a path, or None if there is none."""
         name = path.partition("/")[0]
         if not name or not name.isascii():
             return None
-        with self._context.store.view() as view:
-            raw = view.get(rows.bucket(name))
-        if raw is None:
-            return None
-        row = rows.decode_bucket(raw)
-        mending = command.action in _MENDING and caller.kind == "root" and caller.account == row.owner
-        tags = {f"resource-tag/{name.lower()}": (value,) for name, value in row.tags.items()}
-        return Owned(row.owner, None if mending else self._rules(row), context=tags)
+        found = self._buckets.find(rows.bucket(name))
+        if found is None or found.policy is None or command.action not in _MENDING:
+            return found
+        mending = caller.kind == "root" and caller.account == found.owner
+        return replace(found, policy=None) if mending else found
 
-    def _rules(self, row: rows.BucketRow) -> Ruleset | None:
-        if row.policy is None and row.acl is Acl.PRIVATE:
-            return None
-        said = (row.policy, row.acl, row.acl_of_objects)
-        found = self._compiled.get(row.id)
-        if found is not None and found[0] == said:
-            return found[1]
-        policies = [Named("acl", tuple(statements(row)))]
+    def _read(self, _: bytes, raw: bytes) -> Owned:
+        row = rows.decode_bucket(raw)
+        policies = [Named("acl", tuple(statements(row)))] if row.acl is not Acl.PRIVATE else []
         if row.policy is not None:
-            policies.insert(0, Named("bucket", _read(self._context, row, Document(*row.policy))))
-        rules = Compiled(policies)
-        if len(self._compiled) >= COMPILED_MAX:
-            self._compiled.clear()
-        self._compiled[row.id] = said, rules
-        return rules
+            policies.append(Named("bucket", _read(self._context, row, Document(*row.policy))))
+        tags = {f"resource-tag/{name.lower()}": (value,) for name, value in row.tags.items()}
+        return Owned(row.owner, Compiled(policies) if policies else None, context=tags)
 
 
 def statements(row: rows.BucketRow) -> Iterable[Statement]:
