@@ -153,6 +153,11 @@ class ObjectCommand(BucketCommand):
         return ((self.action, f"{self.bucket}/{self.key}"),)
 
 
+def versioned(action: str, version: str | None) -> str:
+    """The action on a version that is named: both clouds have permissions of their own for that."""
+    return action if version is None else f"{action}Version"
+
+
 # --- buckets ---------------------------------------------------------------------------------------------------------
 
 
@@ -166,9 +171,14 @@ class CreateBucket(BucketCommand):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class HeadBucket(BucketCommand):
-    """-> BucketInfo."""
+    """`needs` names the permission if the caller looks at something of the bucket that has one of its own, by the
+    operation that the clouds share ("GetBucketLocation"). -> BucketInfo."""
 
     action: ClassVar[str] = "objects:HeadBucket"
+    needs: str = ""
+
+    def touches(self) -> tuple[tuple[str, str], ...]:
+        return ((f"objects:{self.needs}" if self.needs else self.action, self.bucket),)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -248,6 +258,11 @@ class HeadObject(ObjectCommand):
     part: int | None = None  # as if `range` were this part's
     condition: Condition = NO_CONDITION
     follow: bool = True
+    needs: str = ""  # as HeadBucket's: "GetObjectAcl"
+
+    def touches(self) -> tuple[tuple[str, str], ...]:
+        action = f"objects:{self.needs}" if self.needs else self.action
+        return ((versioned(action, self.version), f"{self.bucket}/{self.key}"),)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -262,6 +277,9 @@ class DeleteObject(ObjectCommand):
     action: ClassVar[str] = "objects:DeleteObject"
     version: str | None = None
     condition: Condition = NO_CONDITION
+
+    def touches(self) -> tuple[tuple[str, str], ...]:
+        return ((versioned(self.action, self.version), f"{self.bucket}/{self.key}"),)
 
 
 @dataclass(frozen=True, slots=True)
@@ -281,7 +299,7 @@ class DeleteObjects(BucketCommand):
     targets: tuple[Target, ...]
 
     def touches(self) -> tuple[tuple[str, str], ...]:
-        return tuple((self.action, f"{self.bucket}/{target.key}") for target in self.targets)
+        return tuple((versioned(self.action, target.version), f"{self.bucket}/{target.key}") for target in self.targets)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -303,7 +321,7 @@ class CopyObject(ObjectCommand):
     def touches(self) -> tuple[tuple[str, str], ...]:
         return (
             (self.action, f"{self.bucket}/{self.key}"),
-            (HeadObject.action, f"{self.source.bucket}/{self.source.key}"),
+            (versioned(HeadObject.action, self.source.version), f"{self.source.bucket}/{self.source.key}"),
         )
 
 
@@ -343,6 +361,10 @@ class PutObjectTags(ObjectCommand):
     tags: Mapping[str, str]
     version: str | None = None
 
+    def touches(self) -> tuple[tuple[str, str], ...]:
+        action = self.action if self.tags else "objects:DeleteObjectTags"
+        return ((versioned(action, self.version), f"{self.bucket}/{self.key}"),)
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class GetObjectTags(ObjectCommand):
@@ -350,6 +372,9 @@ class GetObjectTags(ObjectCommand):
 
     action: ClassVar[str] = "objects:GetObjectTags"
     version: str | None = None
+
+    def touches(self) -> tuple[tuple[str, str], ...]:
+        return ((versioned(self.action, self.version), f"{self.bucket}/{self.key}"),)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -381,6 +406,9 @@ class GetSymlink(ObjectCommand):
 
     action: ClassVar[str] = "objects:GetObject"
     version: str | None = None
+
+    def touches(self) -> tuple[tuple[str, str], ...]:
+        return ((versioned(self.action, self.version), f"{self.bucket}/{self.key}"),)
 
 
 # --- multipart uploads -----------------------------------------------------------------------------------------------
@@ -423,7 +451,7 @@ class CopyPart(ObjectCommand):
     def touches(self) -> tuple[tuple[str, str], ...]:
         return (
             (self.action, f"{self.bucket}/{self.key}"),
-            (HeadObject.action, f"{self.source.bucket}/{self.source.key}"),
+            (versioned(HeadObject.action, self.source.version), f"{self.source.bucket}/{self.source.key}"),
         )
 
 
@@ -479,6 +507,9 @@ class ListObjectParts(ObjectCommand):
     version: str | None = None
     after: int = 0
     limit: int = 1000
+
+    def touches(self) -> tuple[tuple[str, str], ...]:
+        return ((versioned(self.action, self.version), f"{self.bucket}/{self.key}"),)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
