@@ -174,6 +174,16 @@ class UpdateEntity(EntityCommand):
     session_s_max: int | None = None
     note: Mapping[str, str] | None = None
 
+    def touches(self) -> tuple[tuple[str, str], ...]:
+        # Who may assume a role is a permission of its own.
+        trust = (
+            ()
+            if self.trust is None
+            else ((f"identity:SetTrust{self.ref.kind.title()}", f"{self.ref.kind}/{self.ref.name}"),)
+        )
+        rest = (self.new_name, self.new_path, self.description, self.session_s_max, self.note)
+        return trust if trust and all(value is None for value in rest) else (*EntityCommand.touches(self), *trust)
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DeleteEntity(EntityCommand):
@@ -193,7 +203,7 @@ class ListEntities(IdentityCommand):
     limit: int = 100
 
     def touches(self) -> tuple[tuple[str, str], ...]:
-        return ((f"{self.action}{self.kind.title()}s", ""),)
+        return ((f"{self.action}{self.kind.title()}s", f"{self.kind}/"),)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -202,6 +212,10 @@ class SetBoundary(EntityCommand):
 
     action: ClassVar[str] = "identity:SetBoundary"
     policy: str | None
+
+    def touches(self) -> tuple[tuple[str, str], ...]:
+        action = self.action if self.policy is not None else "identity:RemoveBoundary"
+        return ((f"{action}{self.ref.kind.title()}", f"{self.ref.kind}/{self.ref.name}"),)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -226,7 +240,8 @@ class SetMember(IdentityCommand):
     member: bool
 
     def touches(self) -> tuple[tuple[str, str], ...]:
-        return ((self.action, f"group/{self.group}"),)
+        action = "identity:AddMember" if self.member else "identity:RemoveMember"
+        return ((action, f"group/{self.group}"),)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -239,7 +254,7 @@ class ListMembers(IdentityCommand):
     limit: int = 100
 
     def touches(self) -> tuple[tuple[str, str], ...]:
-        return ((self.action, f"{self.of.kind}/{self.of.name}"),)
+        return ((f"{self.action}Of{self.of.kind.title()}", f"{self.of.kind}/{self.of.name}"),)
 
 
 # --- access keys, passwords, second factors ---------------------------------------------------------------------------
@@ -304,6 +319,9 @@ class PutLoginProfile(UserCommand):
     password: str | None = field(default=None, repr=False)
     reset_required: bool | None = None
 
+    def touches(self) -> tuple[tuple[str, str], ...]:
+        return (("identity:CreateLoginProfile" if self.create else "identity:UpdateLoginProfile", f"user/{self.user}"),)
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class GetLoginProfile(UserCommand):
@@ -325,6 +343,9 @@ class CreateMfaDevice(IdentityCommand):
 
     action: ClassVar[str] = "identity:CreateMfaDevice"
     name: str
+
+    def touches(self) -> tuple[tuple[str, str], ...]:
+        return ((self.action, f"mfa/{self.name}"),)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -351,6 +372,9 @@ class DeleteMfaDevice(IdentityCommand):
     action: ClassVar[str] = "identity:DeleteMfaDevice"
     name: str
 
+    def touches(self) -> tuple[tuple[str, str], ...]:
+        return ((self.action, f"mfa/{self.name}"),)
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ListMfaDevices(IdentityCommand):
@@ -358,6 +382,9 @@ class ListMfaDevices(IdentityCommand):
 
     action: ClassVar[str] = "identity:ListMfaDevices"
     user: str | None = None
+
+    def touches(self) -> tuple[tuple[str, str], ...]:
+        return ((self.action, "mfa/" if self.user is None else f"user/{self.user}"),)
 
 
 # --- policies ---------------------------------------------------------------------------------------------------------
@@ -413,6 +440,9 @@ class ListPolicies(IdentityCommand):
     path_prefix: str = "/"
     after: str = ""
     limit: int = 100
+
+    def touches(self) -> tuple[tuple[str, str], ...]:
+        return ((self.action, "policy/"),)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -476,6 +506,10 @@ class AttachPolicy(EntityCommand):
     policy: str
     attached: bool
 
+    def touches(self) -> tuple[tuple[str, str], ...]:
+        action = self.action if self.attached else "identity:DetachPolicyFrom"
+        return ((f"{action}{self.ref.kind.title()}", f"{self.ref.kind}/{self.ref.name}"),)
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ListAttached(EntityCommand):
@@ -503,6 +537,10 @@ class PutInlinePolicy(EntityCommand):
     name: str
     document: Document | None
 
+    def touches(self) -> tuple[tuple[str, str], ...]:
+        action = self.action if self.document is not None else "identity:DeletePolicyOf"
+        return ((f"{action}{self.ref.kind.title()}", f"{self.ref.kind}/{self.ref.name}"),)
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class GetInlinePolicies(EntityCommand):
@@ -510,6 +548,10 @@ class GetInlinePolicies(EntityCommand):
 
     action: ClassVar[str] = "identity:GetPoliciesOf"
     name: str | None = None
+
+    def touches(self) -> tuple[tuple[str, str], ...]:
+        action = "identity:GetPolicyOf" if self.name is not None else "identity:ListInlinePoliciesOf"
+        return ((f"{action}{self.ref.kind.title()}", f"{self.ref.kind}/{self.ref.name}"),)
 
 
 # --- the account ------------------------------------------------------------------------------------------------------
@@ -521,6 +563,9 @@ class SetAlias(IdentityCommand):
 
     action: ClassVar[str] = "identity:SetAlias"
     alias: str | None
+
+    def touches(self) -> tuple[tuple[str, str], ...]:
+        return ((self.action if self.alias is not None else "identity:RemoveAlias", ""),)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -543,6 +588,9 @@ class PutProvider(IdentityCommand):
     thumbprints: tuple[str, ...] = ()
     keys: str | None = None
 
+    def touches(self) -> tuple[tuple[str, str], ...]:
+        return (("identity:CreateProvider" if self.create else "identity:UpdateProvider", f"provider/{self.name}"),)
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class GetProviders(IdentityCommand):
@@ -551,6 +599,10 @@ class GetProviders(IdentityCommand):
     action: ClassVar[str] = "identity:GetProviders"
     name: str | None = None
 
+    def touches(self) -> tuple[tuple[str, str], ...]:
+        action = "identity:ListProviders" if self.name is None else "identity:GetProvider"
+        return ((action, f"provider/{self.name or ''}"),)
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DeleteProvider(IdentityCommand):
@@ -558,6 +610,9 @@ class DeleteProvider(IdentityCommand):
 
     action: ClassVar[str] = "identity:DeleteProvider"
     name: str
+
+    def touches(self) -> tuple[tuple[str, str], ...]:
+        return ((self.action, f"provider/{self.name}"),)
 
 
 # --- sessions ---------------------------------------------------------------------------------------------------------

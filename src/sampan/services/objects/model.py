@@ -14,6 +14,7 @@ from sampan.kernel.command import Command
 from sampan.kernel.fault import Kind
 from sampan.kernel.names import Place
 from sampan.services.identity.model import Document, asked_tags
+from sampan.services.objects.asking import asked_class, asked_listing, asked_version, versioned
 from sampan.services.objects.values import (
     NO_CONDITION as NO_CONDITION,
 )
@@ -160,25 +161,6 @@ class ObjectCommand(BucketCommand):
         return ((self.action, f"{self.bucket}/{self.key}"),)
 
 
-# --- what conditions of policies may ask of commands -----------------------------------------------------------------
-
-
-def asked_listing(prefix: str, delimiter: str, limit: int) -> dict[str, tuple[str, ...]]:
-    """A delimiter that was not given is not there; a prefix always is."""
-    said: dict[str, tuple[str, ...]] = {"objects:prefix": (prefix,), "objects:max-keys": (str(limit),)}
-    if delimiter:
-        said["objects:delimiter"] = (delimiter,)
-    return said
-
-
-def asked_version(version: str | None) -> dict[str, tuple[str, ...]]:
-    return {} if version is None else {"objects:version": (version,)}
-
-
-def asked_class(storage_class: StorageClass) -> dict[str, tuple[str, ...]]:
-    return {"objects:storage-class": (str(storage_class),)}
-
-
 # --- buckets ---------------------------------------------------------------------------------------------------------
 
 
@@ -192,9 +174,14 @@ class CreateBucket(BucketCommand):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class HeadBucket(BucketCommand):
-    """-> BucketInfo."""
+    """`needs` names the permission if the caller looks at something of the bucket that has one of its own, by the
+    operation that the clouds share ("GetBucketLocation"). -> BucketInfo."""
 
     action: ClassVar[str] = "objects:HeadBucket"
+    needs: str = ""
+
+    def touches(self) -> tuple[tuple[str, str], ...]:
+        return ((f"objects:{self.needs}" if self.needs else self.action, self.bucket),)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -319,6 +306,11 @@ class HeadObject(ObjectCommand):
     part: int | None = None  # as if `range` were this part's
     condition: Condition = NO_CONDITION
     follow: bool = True
+    needs: str = ""  # as HeadBucket's: "GetObjectAcl"
+
+    def touches(self) -> tuple[tuple[str, str], ...]:
+        action = f"objects:{self.needs}" if self.needs else self.action
+        return ((versioned(action, self.version), f"{self.bucket}/{self.key}"),)
 
     def context(self) -> Mapping[str, tuple[str, ...]]:
         return asked_version(self.version)
@@ -336,6 +328,9 @@ class DeleteObject(ObjectCommand):
     action: ClassVar[str] = "objects:DeleteObject"
     version: str | None = None
     condition: Condition = NO_CONDITION
+
+    def touches(self) -> tuple[tuple[str, str], ...]:
+        return ((versioned(self.action, self.version), f"{self.bucket}/{self.key}"),)
 
     def context(self) -> Mapping[str, tuple[str, ...]]:
         return asked_version(self.version)
@@ -358,7 +353,7 @@ class DeleteObjects(BucketCommand):
     targets: tuple[Target, ...]
 
     def touches(self) -> tuple[tuple[str, str], ...]:
-        return tuple((self.action, f"{self.bucket}/{target.key}") for target in self.targets)
+        return tuple((versioned(self.action, target.version), f"{self.bucket}/{target.key}") for target in self.targets)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -380,7 +375,7 @@ class CopyObject(ObjectCommand):
     def touches(self) -> tuple[tuple[str, str], ...]:
         return (
             (self.action, f"{self.bucket}/{self.key}"),
-            (HeadObject.action, f"{self.source.bucket}/{self.source.key}"),
+            (versioned(HeadObject.action, self.source.version), f"{self.source.bucket}/{self.source.key}"),
         )
 
     def context(self) -> Mapping[str, tuple[str, ...]]:
@@ -433,6 +428,10 @@ class PutObjectTags(ObjectCommand):
     tags: Mapping[str, str]
     version: str | None = None
 
+    def touches(self) -> tuple[tuple[str, str], ...]:
+        action = self.action if self.tags else "objects:DeleteObjectTags"
+        return ((versioned(action, self.version), f"{self.bucket}/{self.key}"),)
+
     def context(self) -> Mapping[str, tuple[str, ...]]:
         return {**asked_version(self.version), **asked_tags(self.tags)}
 
@@ -443,6 +442,9 @@ class GetObjectTags(ObjectCommand):
 
     action: ClassVar[str] = "objects:GetObjectTags"
     version: str | None = None
+
+    def touches(self) -> tuple[tuple[str, str], ...]:
+        return ((versioned(self.action, self.version), f"{self.bucket}/{self.key}"),)
 
     def context(self) -> Mapping[str, tuple[str, ...]]:
         return asked_version(self.version)
@@ -480,6 +482,9 @@ class GetSymlink(ObjectCommand):
 
     action: ClassVar[str] = "objects:GetObject"
     version: str | None = None
+
+    def touches(self) -> tuple[tuple[str, str], ...]:
+        return ((versioned(self.action, self.version), f"{self.bucket}/{self.key}"),)
 
 
 # --- multipart uploads -----------------------------------------------------------------------------------------------
@@ -525,7 +530,7 @@ class CopyPart(ObjectCommand):
     def touches(self) -> tuple[tuple[str, str], ...]:
         return (
             (self.action, f"{self.bucket}/{self.key}"),
-            (HeadObject.action, f"{self.source.bucket}/{self.source.key}"),
+            (versioned(HeadObject.action, self.source.version), f"{self.source.bucket}/{self.source.key}"),
         )
 
 
@@ -581,6 +586,9 @@ class ListObjectParts(ObjectCommand):
     version: str | None = None
     after: int = 0
     limit: int = 1000
+
+    def touches(self) -> tuple[tuple[str, str], ...]:
+        return ((versioned(self.action, self.version), f"{self.bucket}/{self.key}"),)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

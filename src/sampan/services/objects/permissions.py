@@ -35,7 +35,7 @@ from sampan.services.objects.model import (
 )
 
 _LISTING = frozenset({"objects:ListObjects", "objects:ListVersions", "objects:ListUploads", "objects:HeadBucket"})
-_READING = frozenset({"objects:GetObject"})
+_READING = frozenset({"objects:GetObject", "objects:GetObjectVersion"})
 _WRITING = frozenset({"objects:PutObject", "objects:DeleteObject", "objects:AbortUpload"})
 # A policy may shut out its own writer: the owner's root can always mend that (S3 User Guide, bucket policies).
 _MENDING = frozenset({PutBucketPolicy.action, GetBucketPolicy.action, DeleteBucketPolicy.action})
