@@ -140,11 +140,15 @@ class Identity:
         issued = keys.issue(self._context, "AKIA")
         return issued.key_id, issued.secret
 
+    async def flush(self) -> None:
+        """Write when keys were used, as far as that was not written yet."""
+        await self._keys.flush()
+
     async def maintain(self) -> None:
         """Write when keys were used, until cancelled."""
         while True:
             await asyncio.sleep(FLUSH_S)
             try:
-                await self._keys.flush()
+                await self.flush()
             except Fault:
                 pass  # the disk is full or failing: it is only a note
