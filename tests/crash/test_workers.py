@@ -12,6 +12,7 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
+
 from bench.process import cpu_s
 from tests.crash.wire import Reply, Unanswered, Wire
 from tests.harness import Server
