@@ -119,7 +119,11 @@ def test_a_bucket_changes_for_all_workers_at_once(workers: Server) -> None:
         assert one_shot(workers, lambda wire: wire.s3("PUT", "/changing")).good
         first = one_shot(workers, lambda wire: wire.s3("PUT", "/changing/key", body=b"1"))
         assert "x-amz-version-id" not in first.headers
+        reads = [one_shot(workers, lambda wire: wire.s3("GET", "/changing/key")) for _ in range(WORKERS * 2)]
+        assert not any("x-amz-version-id" in read.headers for read in reads)
         assert one_shot(workers, lambda wire: wire.s3("PUT", "/changing", {"versioning": ""}, enable)).good
+        reads = [one_shot(workers, lambda wire: wire.s3("GET", "/changing/key")) for _ in range(WORKERS * 2)]
+        assert [read.headers.get("x-amz-version-id") for read in reads] == ["null"] * len(reads)
         second = one_shot(workers, lambda wire: wire.s3("PUT", "/changing/key", body=b"2"))
         assert second.headers["x-amz-version-id"] != "null"
         for version in ("null", second.headers["x-amz-version-id"]):
