@@ -75,6 +75,15 @@ class ModelConfig:
     end_tokens: tuple[int, ...]
     dtype: str  # as published: bfloat16, float16 or float32
 
+    @property
+    def room(self) -> int:
+        """The longest text, in tokens: what the model was trained for, or what its rope scaling stretches that to."""
+        if self.rope.kind == "dynamic":
+            return int(self.positions * self.rope.factor)
+        if self.rope.kind == "yarn":  # published both with and without the stretch in max_position_embeddings
+            return max(self.positions, int(self.rope.original_positions * self.rope.factor))
+        return self.positions
+
 
 @dataclass(frozen=True, slots=True)
 class _Family:

@@ -55,6 +55,11 @@ class Cache:
         self.keys[:, target] = self.keys[:, source]
         self.values[:, target] = self.values[:, source]
 
+    def wipe(self, slots: Tensor) -> None:
+        """Make slots blank."""
+        self.keys[:, slots] = 0
+        self.values[:, slots] = 0
+
 
 class Decoder:
     """A loaded model. Holds weights alone; what a step needs comes in its Batch and the Cache."""
