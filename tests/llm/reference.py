@@ -94,6 +94,11 @@ def opened(folder: Path, dtype: torch.dtype = torch.float32) -> torch.nn.Module:
     return transformers.AutoModelForCausalLM.from_pretrained(folder, dtype=dtype).eval()
 
 
+def checkpointed(folder: Path) -> torch.nn.Module:
+    """The model anew, to be changed."""
+    return transformers.AutoModelForCausalLM.from_pretrained(folder, dtype=torch.float32).eval()
+
+
 def logits(folder: Path, tokens: list[int], dtype: torch.dtype = torch.float32) -> torch.Tensor:
     """[tokens, vocabulary]"""
     with torch.inference_mode():

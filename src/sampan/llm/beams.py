@@ -38,20 +38,20 @@ class Beams:
         self._scores: dict[tuple[int, ...], float] = {}
         self._finished: list[_End] = []
         self._stopped: str | None = None
-        self._live: list[Sequence] = []
+        self._why = ""
 
     def collect(self, sequence: Sequence, row: Tensor) -> None:
         """A beam's next row of logits."""
         values, tokens = row.log_softmax(-1).topk(min(2 * self._width, row.shape[0]))
         self._rows[sequence] = (values.tolist(), tokens.tolist())
 
-    def stop(self, reason: str) -> None:
+    def stop(self, reason: str, why: str = "") -> None:
         """Give up: the answer is what is there."""
-        self._stopped = self._stopped or reason
+        if self._stopped is None:
+            self._stopped, self._why = reason, why
 
     def advance(self, live: list[Sequence]) -> Change | None:
         """One step of the search, once every live beam has its row; until then, None."""
-        self._live = live
         if self._stopped or any(sequence not in self._rows for sequence in live):
             return None
         candidates = sorted(
@@ -75,23 +75,24 @@ class Beams:
         self._judge(going, len(live[0].answer) + 1, live[0])
         return change
 
-    def updates(self, request_id: int, text: Text | None) -> list[Update]:
+    def updates(self, live: list[Sequence], text: Text | None) -> list[Update]:
         """The answers, best first, once the search is over; before, nothing."""
         if self._stopped is None:
             return []
-        for sequence in self._live:  # beams cut short compete with those that ended
+        for sequence in live:  # beams cut short compete with those that ended
             if sequence.answer and tuple(sequence.tokens) in self._scores:
                 self._end(self._score(sequence), sequence.answer, self._stopped)
         ranked = (self._finished or [_End(0.0, [], self._stopped)])[: self._sampling.n]
-        prompt = self._live[0].prompt_length if self._live else 0
         return [
             Update(
-                request_id,
+                live[0].request_id,
                 index,
                 tokens=tuple(end.tokens),
                 text=text.decode(end.tokens) if text else "",
                 finished=end.reason,
-                prompt_tokens=prompt,
+                why=self._why if end.reason == "error" else "",
+                prompt_tokens=live[0].prompt_length,
+                shared_tokens=live[0].shared or 0,
             )
             for index, end in enumerate(ranked)
         ]
@@ -114,7 +115,7 @@ class Beams:
             else:
                 grown.add(sequence)
                 change.grown.append((sequence, token))
-        change.ended = [sequence for sequence in live if sequence not in grown]
+        change.ended = [sequence for sequence in live if sequence not in grown] if grown else []
         return change
 
     def _judge(self, going: list[tuple[float, Sequence, int]], length: int, one: Sequence) -> None:

@@ -18,7 +18,7 @@ from sampan.llm.adapters import Adapters
 from sampan.llm.answer import Answer
 from sampan.llm.beams import Beams
 from sampan.llm.blocks import Blocks
-from sampan.llm.errors import BusyError, RequestError
+from sampan.llm.errors import BusyError, LlmError, RequestError
 from sampan.llm.metrics import Metrics
 from sampan.llm.models.decoder import Decoder
 from sampan.llm.models.layers import linear
@@ -44,6 +44,9 @@ class Options:
     seed: int | None = None  # for requests without one; None: from the system
 
 
+_NOT_FINITE = "the model's output is not finite"
+
+
 @dataclass(slots=True)
 class _Group:
     """All answers of one request."""
@@ -51,6 +54,7 @@ class _Group:
     request: Request
     answers: list[Answer]
     beams: Beams | None = None
+    adapter: str | None = None  # held for it
     held: list[Update] = field(default_factory=list)  # best_of: until all are done
 
 
@@ -235,12 +239,17 @@ class Engine:
         self._groups[request_id] = group
         if sampling.beams:
             group.beams = Beams(sampling, self._end_tokens)
-        if request.adapter is not None:
-            self.adapters.hold(request.adapter)
+        try:
+            if request.adapter is not None:
+                self.adapters.hold(request.adapter)
+                group.adapter = request.adapter
+            trouble = ""
+        except LlmError as error:  # found only now that its files are read
+            trouble = str(error)
         count = 1 if sampling.beams else sampling.best_of or sampling.n
         for index in range(count):
             # Answers of one request differ; the first is the one that a single answer would be.
-            self._start(group, self._sequence(request_id, request, index, seed + index * 0x9E3779B9))
+            self._start(group, self._sequence(request_id, request, index, seed + index * 0x9E3779B9), trouble)
 
     def _sequence(self, request_id: int, request: Request, index: int, seed: int) -> Sequence:
         config = self.model.config
@@ -263,7 +272,7 @@ class Engine:
             deadline=deadline,
         )
 
-    def _start(self, group: _Group, sequence: Sequence) -> None:
+    def _start(self, group: _Group, sequence: Sequence, trouble: str) -> None:
         sampling = sequence.request.sampling
         stream = self.text.stream(sampling.stop) if self.text is not None else None
         answer = Answer(sequence, stream=stream, end_tokens=self._end_tokens)
@@ -273,9 +282,13 @@ class Engine:
             try:
                 answer.follow(self.text.grammars().matcher(sampling.grammar))
             except RequestError as error:
-                answer.give_up("error", str(error))
-                return
-        self.scheduler.add(sequence)
+                trouble = trouble or str(error)
+        if trouble:
+            answer.give_up("error", trouble)
+            if group.beams is not None:
+                group.beams.stop("error", trouble)
+        else:
+            self.scheduler.add(sequence)
 
     def _expire(self, now: float) -> None:
         for sequence in [*self.scheduler.running, *self.scheduler.waiting]:
@@ -327,7 +340,9 @@ class Engine:
                 answer = self._of[sequence]
                 beams = self._groups[sequence.request_id].beams
                 if not sound[row]:
-                    answer.give_up("error", "the model's output is not finite")
+                    answer.give_up("error", _NOT_FINITE)
+                    if beams is not None:
+                        beams.stop("error", _NOT_FINITE)
                 elif beams is not None:
                     beams.collect(sequence, logits[row])
                 elif answer.finished is None and sequence.follows(length, guess):
@@ -400,7 +415,7 @@ class Engine:
         updates: list[Update] = []
         for request_id, group in list(self._groups.items()):
             if group.beams is not None:
-                fresh = group.beams.updates(request_id, self.text)
+                fresh = group.beams.updates([answer.sequence for answer in group.answers], self.text)
                 done = bool(fresh)
             else:
                 fresh = [one for one in (answer.update() for answer in group.answers) if one is not None]
@@ -417,8 +432,8 @@ class Engine:
         for answer in group.answers:
             self.scheduler.remove(answer.sequence)
             self._of.pop(answer.sequence, None)
-        if group.request.adapter is not None:
-            self.adapters.release(group.request.adapter)
+        if group.adapter is not None:
+            self.adapters.release(group.adapter)
         del self._groups[request_id]
 
     def _measure(self, work: list[Work], updates: list[Update], started: float) -> None:
