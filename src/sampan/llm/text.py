@@ -166,13 +166,13 @@ class Stream:
         if found:
             self.stopped, self._kept = True, ""
             return text[: min(found)]
-        keep = max((_overlap(text, stop) for stop in self._stops), default=0)
+        keep = max((overlap(text, stop) for stop in self._stops), default=0)
         self._kept = text[len(text) - keep :]
         return text[: len(text) - keep]
 
 
-def _overlap(text: str, stop: str) -> int:
-    """The longest end of `text` that `stop` begins with."""
+def overlap(text: str, stop: str) -> int:
+    """How long the longest end of `text` is that `stop` begins with, but is not all of."""
     for size in range(min(len(text), len(stop) - 1), 0, -1):
         if text.endswith(stop[:size]):
             return size
