@@ -41,3 +41,19 @@ def models(tmp_path_factory):
 
     root = tmp_path_factory.mktemp("models")
     return lambda name, **changes: reference.checkpoint(root, name, **changes)
+
+
+@pytest.fixture(scope="session")
+def bytewise():
+    """A byte-level tokenizer made as Qwen's are."""
+    from tests.llm import languages
+
+    return languages.bytewise()
+
+
+@pytest.fixture(scope="session")
+def pieces():
+    """A tokenizer made as Llama 2's are."""
+    from tests.llm import languages
+
+    return languages.pieces()

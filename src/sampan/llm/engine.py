@@ -116,13 +116,23 @@ class Engine:
     ) -> Engine:
         """An engine over the model in `folder`, with its tokenizer if it has one. Raises ModelError."""
         model = loader.load(folder, dtype=dtype, device=device, form=form, progress=progress)
-        has_text = (Path(folder) / "tokenizer.json").is_file()
-        return cls(model, text=Text.load(folder, model.config.vocabulary) if has_text else None, options=options)
+        home = Path(folder) if Path(folder).is_dir() else Path(folder).parent
+        has_text = (home / "tokenizer.json").is_file()
+        return cls(model, text=Text.load(home, model.config.vocabulary) if has_text else None, options=options)
 
     @property
     def busy(self) -> bool:
         """Whether a step would do anything."""
         return bool(self._inbox or self._groups)
+
+    @property
+    def open(self) -> int:
+        """Requests that are not yet answered."""
+        return len(self._inbox) + len(self._groups)
+
+    def knows(self, request_id: int) -> bool:
+        """Whether a request is still to be answered."""
+        return request_id in self._groups or any(one == request_id for one, _ in list(self._inbox))
 
     def add(self, request: Request) -> int:
         """Accept a request and return its id; its updates come out of `step`.

@@ -37,13 +37,18 @@ def load(
     form: Form = linear,
     progress: Progress | None = None,
 ) -> Decoder:
-    """The model in `folder`, ready to run.
+    """The model in `folder` (or a .gguf file), ready to run.
 
     `dtype` is "auto" (as published) or one of bfloat16, float16, float32, float64; `form` makes the linears (see
     `sampan.llm.quantise` for narrow ones); `progress(done, all)` is told of each layer.
     Raises ModelError for a folder that cannot be trusted or used, UnsupportedError for one that is not yet known.
     """
     path = Path(folder)
+    if path.suffix == ".gguf":
+        from sampan.llm.gguf_file import GgufFile  # here, so that its package is needed only by those who use it
+
+        file = GgufFile(path)
+        return build(file.config, file, dtype=dtype, device=device, form=form, progress=progress)
     if not path.is_dir():
         raise ModelError(f"{path} is not a folder")
     config = configuration.read(path)

@@ -25,9 +25,13 @@ class Grammar:
     source: str
 
     @classmethod
-    def json_schema(cls, schema: Mapping[str, Any] | bool) -> Grammar:
-        """JSON that fits the schema (https://json-schema.org, as far as llguidance knows it)."""
-        return cls._made(llguidance.LLMatcher.grammar_from_json_schema, json.dumps(schema))
+    def json_schema(cls, schema: Mapping[str, Any] | bool, *, compact: bool = False) -> Grammar:
+        """JSON that fits the schema (https://json-schema.org, as far as llguidance knows it). `compact` allows no
+        white space between its parts, in which a weak model can lose itself."""
+        options: Any = {"whitespace_flexible": not compact}
+        return cls._made(
+            lambda text: llguidance.LLMatcher.grammar_from_json_schema(text, overrides=options), json.dumps(schema)
+        )
 
     @classmethod
     def any_json(cls) -> Grammar:
