@@ -10,7 +10,7 @@ from tests.llm import reference
 from sampan.llm.errors import ModelError, UnsupportedError
 from sampan.llm.gguf_file import _PARTS, GgufFile
 from sampan.llm.loader import load
-from sampan.llm.models.attention import Plan, Span
+from sampan.llm.models.attention import Span
 from sampan.llm.models.decoder import Batch, Cache
 
 LENGTH = 30
@@ -76,7 +76,7 @@ def add(writer, name, tensor, kind):
 
 def logits(model, prompt):
     slots = torch.arange(len(prompt))
-    plan = Plan([Span(0, len(prompt), len(prompt), slots)], model.windows, model.dtype)
+    plan = model.plan([Span(0, len(prompt), len(prompt), slots)])
     cache = Cache(model.config, len(prompt), model.dtype, model.device)
     with torch.inference_mode():
         return model.logits(model.hidden(Batch(torch.tensor(prompt), slots, slots, plan), cache))

@@ -7,7 +7,7 @@ import torch
 from tests.llm import reference
 
 from sampan.llm import loader
-from sampan.llm.models.attention import Plan, Span
+from sampan.llm.models.attention import Span
 from sampan.llm.models.decoder import Batch, Cache
 
 LENGTH = 48  # beyond the dynamic family's trained length (32) and all windows (8)
@@ -16,7 +16,7 @@ CLOSE = 1e-4
 
 def run(model, cache, tokens, start, count, slots) -> torch.Tensor:
     """The states of tokens [start, start + count) of a text, whose earlier part is in the cache."""
-    plan = Plan([Span(0, count, start + count, slots[: start + count])], model.windows, model.dtype)
+    plan = model.plan([Span(0, count, start + count, slots[: start + count])])
     at = torch.arange(start, start + count)
     batch = Batch(torch.tensor(tokens)[at], at, slots[at], plan, torch.full((count,), len(tokens)))
     with torch.inference_mode():

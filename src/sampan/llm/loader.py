@@ -110,7 +110,6 @@ class _Builder:
     def _layer(self, i: int) -> Layer:
         config, at = self.config, f"layers.{i}"
         q, kv = config.heads * config.head, config.kv_heads * config.head
-        normed = config.qk_norm
         return Layer(
             qkv=self._fused(
                 [(f"{at}.self_attn.{name}_proj", size) for name, size in (("q", q), ("k", kv), ("v", kv))],
@@ -118,12 +117,18 @@ class _Builder:
                 config.qkv_bias,
             ),
             output=self._fused([(f"{at}.self_attn.o_proj", config.hidden)], q, config.output_bias),
-            query_norm=self._take(f"{at}.self_attn.q_norm.weight", config.head) if normed else None,
-            key_norm=self._take(f"{at}.self_attn.k_norm.weight", config.head) if normed else None,
+            norms=self._norms(at) if config.qk_norm else None,
             before_attention=self._take(f"{at}.input_layernorm.weight", config.hidden),
             before_mlp=self._take(f"{at}.post_attention_layernorm.weight", config.hidden),
             mlp=self._mixture(i) if config.experts and i in config.experts.layers else self._dense(i),
             window=config.windows[i],
+        )
+
+    def _norms(self, at: str) -> tuple[Tensor, Tensor]:
+        head = self.config.head
+        return (
+            self._take(f"{at}.self_attn.q_norm.weight", head),
+            self._take(f"{at}.self_attn.k_norm.weight", head),
         )
 
     def _dense(self, i: int) -> Gated:

@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 
 from sampan.llm.errors import ModelError, RequestError
-from sampan.llm.models.attention import Plan, Span
+from sampan.llm.models.attention import Span
 from sampan.llm.models.decoder import Batch, Cache, Decoder
 from sampan.llm.text import Text
 
@@ -86,7 +86,7 @@ class Pooler:
             tokens=torch.tensor([token for index in batch for token in texts[index]]),
             positions=torch.cat([torch.arange(length) for length in lengths]),
             slots=slots,
-            plan=Plan(spans, model.windows, model.dtype),
+            plan=model.plan(spans),
             lengths=torch.cat([torch.full((length,), length) for length in lengths]),
         )
         with torch.inference_mode():

@@ -8,7 +8,7 @@ from collections.abc import Sequence as Items
 import torch
 from torch import Tensor
 
-from sampan.llm.models.attention import Plan, Span
+from sampan.llm.models.attention import Span
 from sampan.llm.models.decoder import Batch, Cache, Decoder
 from sampan.llm.models.mlp import Tweak
 from sampan.llm.scheduler import Work
@@ -69,7 +69,7 @@ class Runner:
             tokens=torch.tensor(tokens, dtype=torch.long),
             positions=at,
             slots=slots[0] if len(slots) == 1 else torch.cat(slots),
-            plan=Plan(spans, model.windows, model.dtype),
+            plan=model.plan(spans),
             lengths=stretched,
             tweak=tweak,
         )

@@ -14,6 +14,10 @@ import torch
 import torch.nn.functional as functional
 from torch import Tensor
 
+from sampan.llm.native import Kernels
+
+PAGED_MAX = 16  # queries of one sequence up to which reading pages in place beats gathering them for a matrix product
+
 
 @dataclass(frozen=True, slots=True)
 class Span:
@@ -38,15 +42,45 @@ class _Piece:
     masks: dict[int, Tensor | None]  # by window: what is added to the scores; None when all is seen
 
 
-class Plan:
-    """How a step's queries find their keys. Windows are in tokens, 0 for none."""
+@dataclass(slots=True)
+class _Rows:
+    """Queries for the native kernel, each with its own run of slots."""
 
-    def __init__(self, spans: Sequence[Span], windows: frozenset[int], dtype: torch.dtype) -> None:
+    rows: Tensor | slice
+    slots: Tensor
+    starts: Tensor
+    lengths: Tensor
+
+
+class Plan:
+    """How a step's queries find their keys. Windows are in tokens, 0 for none. With `paged`, spans of few queries are
+    left to the native kernel, which reads the pages where they are."""
+
+    def __init__(
+        self, spans: Sequence[Span], windows: frozenset[int], dtype: torch.dtype, *, paged: bool = False
+    ) -> None:
         self._windows, self._dtype = windows, dtype
-        single = [span for span in spans if span.count == 1]
-        self.pieces = [self._chunk(span) for span in spans if span.count > 1]
-        if single:
-            self.pieces.append(self._together(single))
+        few = [span for span in spans if span.count <= (PAGED_MAX if paged else 1)]
+        self.pieces = [self._chunk(span) for span in spans if span.count > (PAGED_MAX if paged else 1)]
+        self.paged = self._rows(few) if paged and few else None
+        if few and not paged:
+            self.pieces.append(self._together(few))
+
+    def _rows(self, spans: Sequence[Span]) -> _Rows:
+        starts: list[int] = []
+        lengths: list[int] = []
+        at = 0
+        for span in spans:
+            starts += [at] * span.count
+            lengths += range(span.length - span.count + 1, span.length + 1)
+            at += span.length
+        slots = spans[0].slots if len(spans) == 1 else torch.cat([span.slots for span in spans])
+        return _Rows(
+            _places([row for span in spans for row in range(span.start, span.start + span.count)]),
+            slots.contiguous(),
+            torch.tensor(starts, dtype=torch.int32),
+            torch.tensor(lengths, dtype=torch.int32),
+        )
 
     def _together(self, spans: Sequence[Span]) -> _Piece:
         """Sequences with one query each, padded to the longest."""
@@ -63,11 +97,7 @@ class Plan:
             if window:
                 hidden |= at < lengths - window
             masks[window] = self._added(hidden[:, None, None, :])
-        starts = [span.start for span in spans]
-        first = starts[0]
-        rows: Tensor | slice = slice(first, first + len(spans))
-        if starts != list(range(first, first + len(spans))):
-            rows = torch.tensor(starts, device=device)
+        rows = _places([span.start for span in spans])
         return _Piece(rows, len(spans), 1, length, slots, masks)
 
     def _chunk(self, span: Span) -> _Piece:
@@ -90,10 +120,24 @@ class Plan:
         return torch.zeros(hidden.shape, dtype=self._dtype, device=hidden.device).masked_fill_(hidden, float("-inf"))
 
 
-def attend(query: Tensor, keys: Tensor, values: Tensor, plan: Plan, window: int) -> Tensor:
+def _places(rows: list[int]) -> Tensor | slice:
+    """Row numbers, as a slice if they follow each other."""
+    if rows == list(range(rows[0], rows[0] + len(rows))):
+        return slice(rows[0], rows[0] + len(rows))
+    return torch.tensor(rows)
+
+
+def attend(
+    query: Tensor, keys: Tensor, values: Tensor, plan: Plan, window: int, kernels: Kernels | None = None
+) -> Tensor:
     """Answers for [tokens, heads, head] queries from pools of [slots, kv_heads, head]; [tokens, heads * head]."""
     heads, head, kv_heads = query.shape[1], query.shape[2], keys.shape[1]
+    own = plan.paged
+    if own is not None and kernels is not None and own.rows == slice(0, query.shape[0]):
+        return kernels.attend(query, keys, values, own.slots, own.starts, own.lengths, window)
     out = torch.empty(query.shape[0], heads * head, dtype=query.dtype, device=query.device)
+    if own is not None and kernels is not None:
+        out[own.rows] = kernels.attend(query[own.rows], keys, values, own.slots, own.starts, own.lengths, window)
     for piece in plan.pieces:
         flat = piece.slots.view(-1)
         shape = (piece.sequences, piece.length, kv_heads, head)

@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 import torch
 import torch.nn.functional as functional
 from torch import Tensor
 
+from sampan.llm import native
 from sampan.llm.config import ModelConfig
-from sampan.llm.models.attention import Plan, attend
-from sampan.llm.models.layers import Linear, norm
+from sampan.llm.models.attention import Plan, Span, attend
+from sampan.llm.models.layers import Linear
 from sampan.llm.models.mlp import Gated, Mixture, Tweak
-from sampan.llm.models.rope import Rotary, rotate
+from sampan.llm.models.rope import Rotary
+from sampan.llm.models.steps import Steps, TorchSteps
 
 
 @dataclass(slots=True)
@@ -33,8 +36,7 @@ class Layer:
 
     qkv: Linear
     output: Linear
-    query_norm: Tensor | None
-    key_norm: Tensor | None
+    norms: tuple[Tensor, Tensor] | None  # of queries and keys
     before_attention: Tensor
     before_mlp: Tensor
     mlp: Gated | Mixture
@@ -71,17 +73,21 @@ class Decoder:
         self.dtype, self.device = embedding.dtype, embedding.device
         self.windows = frozenset(config.windows)
         self.rotary = Rotary(config, self.device)
+        self.kernels = native.kernels(self.dtype, self.device, config.head)
+        self.steps: Steps = self.kernels or TorchSteps()
 
     def hidden(self, batch: Batch, cache: Cache) -> Tensor:
         """The last layer's normed states, [tokens, hidden]; the batch's keys and values are now in the cache."""
-        cosine, sine = self.rotary(batch.positions, batch.lengths, self.dtype)
+        rotation = self.rotary(batch.positions, batch.lengths, self.dtype)
         x = functional.embedding(batch.tokens, self.embedding)
-        eps = self.config.norm_eps
+        steps, eps = self.steps, self.config.norm_eps
+        added: Tensor | None = None
         for i, layer in enumerate(self.layers):
-            normed = norm(x, layer.before_attention, eps)
-            x = x + self._attention(i, layer, normed, cosine, sine, batch, cache)
-            x = x + layer.mlp(norm(x, layer.before_mlp, eps), batch.tweak)
-        return norm(x, self.last, eps)
+            normed = steps.add_norm(x, added, layer.before_attention, eps)
+            added = self._attention(i, layer, normed, rotation, batch, cache)
+            normed = steps.add_norm(x, added, layer.before_mlp, eps)
+            added = layer.mlp(normed, batch.tweak, steps)
+        return steps.add_norm(x, added, self.last, eps)
 
     def logits(self, hidden: Tensor) -> Tensor:
         """[rows, vocabulary] in float32 (float64 for a float64 model)."""
@@ -90,18 +96,15 @@ class Decoder:
         out = self.head(hidden)
         return out if out.dtype == torch.float64 else out.float()
 
+    def plan(self, spans: Sequence[Span]) -> Plan:
+        """How a step's queries will find their keys."""
+        return Plan(spans, self.windows, self.dtype, paged=self.kernels is not None)
+
     def _attention(
-        self, i: int, layer: Layer, x: Tensor, cosine: Tensor, sine: Tensor, batch: Batch, cache: Cache
+        self, i: int, layer: Layer, x: Tensor, rotation: tuple[Tensor, Tensor], batch: Batch, cache: Cache
     ) -> Tensor:
-        config = self.config
-        heads, kv_heads = config.heads, config.kv_heads
-        qkv = batch.tweak(f"{i}.qkv", x, layer.qkv(x)).view(x.shape[0], heads + 2 * kv_heads, config.head)
-        q, k, v = qkv[:, :heads], qkv[:, heads:-kv_heads], qkv[:, -kv_heads:]
-        if layer.query_norm is not None and layer.key_norm is not None:
-            q, k = norm(q, layer.query_norm, config.norm_eps), norm(k, layer.key_norm, config.norm_eps)
-        q, k = rotate(q, cosine, sine), rotate(k, cosine, sine)
         keys, values = cache.keys[i], cache.values[i]
-        keys.index_copy_(0, batch.slots, k)
-        values.index_copy_(0, batch.slots, v)
-        answer = attend(q, keys, values, batch.plan, layer.window)
+        qkv = batch.tweak(f"{i}.qkv", x, layer.qkv(x))
+        q = self.steps.enter(qkv, layer.norms, rotation, batch.slots, keys, values, self.config.norm_eps)
+        answer = attend(q, keys, values, batch.plan, layer.window, self.kernels)
         return batch.tweak(f"{i}.output", answer, layer.output(answer))

@@ -6,10 +6,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import torch
-import torch.nn.functional as functional
 from torch import Tensor
 
 from sampan.llm.models.layers import Linear
+from sampan.llm.models.steps import Steps
 
 
 class Tweak:
@@ -28,10 +28,8 @@ class Gated:
     down: Linear
     name: str = ""
 
-    def __call__(self, x: Tensor, tweak: Tweak) -> Tensor:
-        both = tweak(f"{self.name}.gate_up", x, self.gate_up(x))
-        gate, up = both.chunk(2, -1)
-        inner = functional.silu(gate) * up
+    def __call__(self, x: Tensor, tweak: Tweak, steps: Steps) -> Tensor:
+        inner = steps.gate(tweak(f"{self.name}.gate_up", x, self.gate_up(x)))
         return tweak(f"{self.name}.down", inner, self.down(inner))
 
 
@@ -46,18 +44,18 @@ class Mixture:
     shared: Gated | None = None
     shared_gate: Linear | None = None
 
-    def __call__(self, x: Tensor, tweak: Tweak) -> Tensor:
+    def __call__(self, x: Tensor, tweak: Tweak, steps: Steps) -> Tensor:
         logits = self.router(x)
         wide = logits.dtype if logits.dtype == torch.float64 else torch.float32
         weights, picks = logits.softmax(-1, dtype=wide).topk(self.chosen, -1)
         if self.normalise:
             weights = weights / weights.sum(-1, keepdim=True)
-        out = self._routed(x, weights.to(x.dtype), picks, tweak)
+        out = self._routed(x, weights.to(x.dtype), picks, steps)
         if self.shared is not None and self.shared_gate is not None:
-            out = out + self.shared_gate(x).sigmoid() * self.shared(x, tweak)
+            out = out + self.shared_gate(x).sigmoid() * self.shared(x, tweak, steps)
         return out
 
-    def _routed(self, x: Tensor, weights: Tensor, picks: Tensor, tweak: Tweak) -> Tensor:
+    def _routed(self, x: Tensor, weights: Tensor, picks: Tensor, steps: Steps) -> Tensor:
         """Tokens sorted by expert, so that each expert's weights are read once."""
         out = torch.zeros_like(x)
         flat = picks.view(-1)
@@ -70,7 +68,7 @@ class Mixture:
             if count:
                 at = order[start : start + count]
                 mine = rows[start : start + count]
-                answer = expert(x.index_select(0, mine), untouched) * weights.view(-1)[at].unsqueeze(-1)
+                answer = expert(x.index_select(0, mine), untouched, steps) * weights.view(-1)[at].unsqueeze(-1)
                 out.index_add_(0, mine, answer)
                 start += count
         return out

@@ -28,17 +28,13 @@ class Rotary:
         self._frequencies = frequencies.to(device)
 
     def __call__(self, positions: Tensor, lengths: Tensor | None, dtype: torch.dtype) -> tuple[Tensor, Tensor]:
-        """Cosines and signed sines, [tokens, 1, head], for `rotate`."""
+        """Cosines and sines, [tokens, head / 2], in float32 (float64 for a float64 model)."""
         frequencies = self._frequencies
         if self.by_length and lengths is not None:
             frequencies = self._stretched(lengths)
         wide = torch.float64 if dtype == torch.float64 else torch.float32
         angles = positions.to(wide).unsqueeze(-1) * frequencies.to(wide)
-        cosine, sine = angles.cos() * self._scale, angles.sin() * self._scale
-        return (
-            torch.cat((cosine, cosine), -1).to(dtype).unsqueeze(1),
-            torch.cat((-sine, sine), -1).to(dtype).unsqueeze(1),
-        )
+        return angles.cos() * self._scale, angles.sin() * self._scale
 
     def _stretched(self, lengths: Tensor) -> Tensor:
         """Dynamic NTK: the base grows with the length beyond the trained one. [tokens, head / 2]"""
@@ -47,11 +43,6 @@ class Rotary:
         growth = ((factor * length / limit) - (factor - 1)) ** (self._head / (self._head - 2))
         exponent = torch.arange(0, self._head, 2, device=lengths.device).float() / self._head
         return 1.0 / ((self._rope.theta * growth).unsqueeze(-1) ** exponent)
-
-
-def rotate(x: Tensor, cosine: Tensor, sine: Tensor) -> Tensor:
-    """Rotate pairs (i, i + head/2) of the last axis; `sine` has its first half negated."""
-    return torch.addcmul(x * cosine, x.roll(x.shape[-1] // 2, -1), sine)
 
 
 def _frequencies(rope: Rope, head: int) -> tuple[Tensor, float]:
