@@ -45,6 +45,9 @@ SHAPE = {
 }
 
 
+clock = time.perf_counter
+
+
 class RandomWeights:
     """A source of small random tensors of the shapes that the loader asks for."""
 
@@ -100,26 +103,30 @@ def prefill(engine: Engine, length: int, times: int) -> list[float]:
     out = []
     for prompt in prompts(times, length):
         engine.add(Request(prompt, greedy(1)))
-        started = time.perf_counter()
+        started = clock()
         while engine.busy:
             engine.step()
-        out.append(time.perf_counter() - started)
+        out.append(clock() - started)
     return out
 
 
 def decode(engine: Engine, count: int, length: int, tokens: int, adapters: int = 0) -> list[float]:
+    """Seconds of each of `tokens` steps in which `count` answers grow by a token."""
+    ids = []
     for i, prompt in enumerate(prompts(count, length)):
-        engine.add(Request(prompt, greedy(tokens + 1), adapter=f"a{i % adapters}" if adapters else None))
+        ids.append(engine.add(Request(prompt, greedy(4096), adapter=f"a{i % adapters}" if adapters else None)))
     engine.step()
     while engine.scheduler.waiting or any(one.pending > 1 for one in engine.scheduler.running):
         engine.step()
     out = []
-    while len(engine.scheduler.running) == count:
-        started = time.perf_counter()
-        engine.step()
-        out.append(time.perf_counter() - started)
-    while engine.busy:
-        engine.step()
+    for _ in range(tokens):
+        started = clock()
+        updates = engine.step()
+        out.append(clock() - started)
+        assert sum(len(update.tokens) for update in updates) == count
+    for one in ids:
+        engine.cancel(one)
+    engine.step()
     return out
 
 
@@ -130,9 +137,9 @@ def shared(engine: Engine, count: int, system: int) -> tuple[float, float]:
         engine.blocks.forget()
         start = prompts(1, system)[0]
         asked = prompts(count, system + 32, start if common else ())
-        started = time.perf_counter()
+        started = clock()
         engine.run([Request(one, greedy(1)) for one in asked])
-        out.append(time.perf_counter() - started)
+        out.append(clock() - started)
     return out[0], out[1]
 
 
@@ -151,9 +158,9 @@ def bandwidth() -> float:
     best = 0.0
     with torch.inference_mode():
         for one in packed * 5:
-            started = time.perf_counter()
+            started = clock()
             one(x)
-            best = max(best, one.bytes / (time.perf_counter() - started))
+            best = max(best, one.bytes / (clock() - started))
     return best
 
 
@@ -219,17 +226,17 @@ def transformers(given: argparse.Namespace, shape: dict) -> None:
             reads = []
             for _ in range(given.times if count == 1 else 1):
                 cache = DynamicCache()
-                started = time.perf_counter()
+                started = clock()
                 out = model(ids, past_key_values=cache, use_cache=True, logits_to_keep=1)
-                reads.append(time.perf_counter() - started)
+                reads.append(clock() - started)
             if count == 1:
                 print(f"transformers bf16: prefill {given.prompt} {rates(reads, given.prompt)}")
             seconds = []
             for _ in range(given.tokens):
-                started = time.perf_counter()
+                started = clock()
                 last = out.logits[:, -1:].argmax(-1)
                 out = model(last, past_key_values=cache, use_cache=True)
-                seconds.append(time.perf_counter() - started)
+                seconds.append(clock() - started)
             print(f"transformers bf16: decode {count:3}  {rates(seconds, count)}", flush=True)
 
 
@@ -241,12 +248,16 @@ def main() -> None:
     parser.add_argument("--times", type=int, default=4)
     parser.add_argument("--threads", type=int, default=2)
     parser.add_argument("--widths", nargs="*", default=["auto", "int8", "int4"], choices=["auto", "int8", "int4"])
+    parser.add_argument("--cpu-time", action="store_true", help="count processor seconds: for a machine that is shared")
     parser.add_argument("--quick", action="store_true")
     parser.add_argument("--alone", action="store_true", help="without transformers")
     given = parser.parse_args()
     if given.quick:
         given.prompt, given.tokens, given.times = 128, 8, 2
     torch.set_num_threads(given.threads)
+    if given.cpu_time:
+        global clock
+        clock = time.process_time
     shape = SHAPE | {"num_hidden_layers": given.layers}
     commit = subprocess.run(["git", "rev-parse", "--short", "HEAD"], capture_output=True, text=True).stdout.strip()
     rate = bandwidth()

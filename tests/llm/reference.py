@@ -90,8 +90,13 @@ def model(name: str, **changes) -> torch.nn.Module:
 
 
 @functools.lru_cache(maxsize=32)
-def opened(folder: Path, dtype: torch.dtype = torch.float32) -> torch.nn.Module:
+def _kept(folder: Path, dtype: torch.dtype) -> torch.nn.Module:
     return transformers.AutoModelForCausalLM.from_pretrained(folder, dtype=dtype).eval()
+
+
+def opened(folder: Path, dtype: torch.dtype = torch.float32) -> torch.nn.Module:
+    """transformers' model. With dynamic scaling it remembers the longest text that it has seen: then it is a new one."""
+    return (_kept.__wrapped__ if "dynamic" in folder.name else _kept)(folder, dtype)
 
 
 def checkpointed(folder: Path) -> torch.nn.Module:

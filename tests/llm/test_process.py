@@ -70,7 +70,7 @@ def test_a_process_that_dies_is_told(models):
             async for _ in process.generate(ask([5])):
                 pass
 
-    asyncio.run(asyncio.wait_for(story(), 30))
+    asyncio.run(asyncio.wait_for(story(), 150))
     process.close()
 
 

@@ -98,7 +98,7 @@ class ChatTemplate:
         return "".join(parts)
 
 
-class _Generation(Extension):
+class _Generation(Extension):  # type: ignore[misc,unused-ignore]
     """{% generation %} marks the assistant's words for training; here it changes nothing."""
 
     tags = {"generation"}  # noqa: RUF012 (jinja2's own form)

@@ -91,7 +91,7 @@ def narrow4(weight: Tensor, bias: Tensor | None = None) -> Linear:
 
 
 def _fits(weight: Tensor) -> bool:
-    return weight.device.type == "cpu" and weight.dtype == torch.bfloat16 and weight.shape[1] % 32 == 0
+    return bool(weight.device.type == "cpu" and weight.dtype == torch.bfloat16 and weight.shape[1] % 32 == 0)
 
 
 FORMS: dict[str, Callable[[Tensor, Tensor | None], Linear]] = {
