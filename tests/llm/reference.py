@@ -95,7 +95,7 @@ def _kept(folder: Path, dtype: torch.dtype) -> torch.nn.Module:
 
 
 def opened(folder: Path, dtype: torch.dtype = torch.float32) -> torch.nn.Module:
-    """transformers' model. With dynamic scaling it remembers the longest text that it has seen: then it is a new one."""
+    """transformers' model; a new one for dynamic scaling, where it remembers the longest text that it has seen."""
     return (_kept.__wrapped__ if "dynamic" in folder.name else _kept)(folder, dtype)
 
 
