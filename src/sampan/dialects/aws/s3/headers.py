@@ -59,9 +59,9 @@ _HARMLESS: Mapping[str, tuple[str, ...]] = {
 
 
 def check_promises(exchange: S3Exchange) -> None:
-    """Refuse headers whose wish is not done, and an expectation of another owner.
+    """Refuse headers whose wish is not done, and pass on which owners are expected: the guard knows them.
 
-    Raises Fault(NOT_DONE, "operation") or Fault(DENIED, "action").
+    Raises Fault(NOT_DONE, "operation").
     """
     headers = exchange.headers
     settable = exchange.operation is not None and exchange.operation.name == "PutBucketAcl"
@@ -70,10 +70,11 @@ def check_promises(exchange: S3Exchange) -> None:
             continue
         if name.startswith(_REFUSED) and headers[name] not in _HARMLESS.get(name, ()):
             raise Fault(Kind.NOT_DONE, "operation", operation=f"header {name}", header=name)
-    for name in ("x-amz-expected-bucket-owner", "x-amz-source-expected-bucket-owner"):
-        # Only the owner's account passes the guard, so the caller's account is the bucket's.
-        if name in headers and headers[name] != exchange.caller.account:
-            raise Fault(Kind.DENIED, "action", "Access Denied")
+    if "x-amz-expected-bucket-owner" in headers or "x-amz-source-expected-bucket-owner" in headers:
+        exchange.owners = (
+            headers.get("x-amz-expected-bucket-owner", ""),
+            headers.get("x-amz-source-expected-bucket-owner", ""),
+        )
 
 
 # --- reading ---------------------------------------------------------------------------------------------------------
