@@ -131,10 +131,10 @@ def test_tokens_of_a_provider() -> None:
         ({"Action": "iam:PutUserPolicy"}, "without iam:PutUserPolicy", False),
         ({"Resource": ["arn:aws:ec2:::x", "arn:aws:s3:::b"]}, "without the resources of ec2", True),
         ({"Resource": "arn:aws:s3:::b/${aws:username}/*"}, "without the variable in", False),
-        ({"Condition": {"Null": {"aws:MultiFactorAuthPresent": "true"}}}, "the operator null", False),
+        ({"Condition": {"Null": {"aws:MultiFactorAuthPresent": "true"}}}, "a condition needs the operator Null", False),
         ({"Condition": {"BoolIfExists": {"aws:MultiFactorAuthPresent": "true"}}}, "BoolIfExists", False),
         ({"Condition": {"StringEquals": {"aws:PrincipalOrgID": "o-1"}}}, "aws:principalorgid", False),
-        ({"Condition": {"StringEquals": {"aws:username": "ann"}}}, "the condition key username", False),
+        ({"Condition": {"StringEquals": {"aws:username": "ann"}}}, "the key aws:username", False),
     ],
 )
 def test_what_an_allow_loses(statement: dict[str, Any], lost: str, left: bool) -> None:
@@ -150,7 +150,7 @@ def test_a_deny_that_loses_a_condition_denies_more() -> None:
     done = translate.translate(iam(row), "ram", Purpose.IDENTITY)
     assert json.loads(done.text)["Statement"] == [{"Effect": "Deny", "Action": "oss:*", "Resource": "*"}]
     (line,) = done.lost
-    assert line == "statement 1: without the operator null: denied without that condition"
+    assert line == "statement 1: without the operator Null: denied without that condition"
 
 
 def test_if_exists_of_what_always_exists() -> None:
@@ -163,6 +163,21 @@ def test_if_exists_of_what_always_exists() -> None:
     done = translate.translate(iam(row), "ram", Purpose.IDENTITY)
     assert done.lost == ()
     assert json.loads(done.text)["Statement"][0]["Condition"] == {"Bool": {"acs:SecureTransport": "true"}}
+
+
+def test_tags_of_objects_have_keys_of_their_own() -> None:
+    row = {
+        "Effect": "Allow",
+        "Action": "oss:PutObject",
+        "Resource": "*",
+        "Condition": {"StringEquals": {"oss:RequestObjectTag/a": "1", "oss:BucketTag/b": "2"}},
+    }
+    done = translate.translate(ram(row), "iam", Purpose.IDENTITY)
+    assert json.loads(done.text)["Statement"][0]["Condition"]["StringEquals"] == {
+        "s3:RequestObjectTag/a": "1",
+        "aws:ResourceTag/b": "2",
+    }
+    assert json.loads(translate.translate(done.text, "ram", Purpose.IDENTITY).text)["Statement"] == [row]
 
 
 def test_two_conditions_for_one_place_in_json() -> None:
