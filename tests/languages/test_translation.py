@@ -145,6 +145,17 @@ def test_what_an_allow_loses(statement: dict[str, Any], lost: str, left: bool) -
     assert left or any("left out" in line for line in done.lost)
 
 
+@pytest.mark.parametrize(("effect", "text"), [("Allow", ""), ("Deny", "oss:GetObject")])
+def test_what_is_spared_and_has_no_name(effect: str, text: str) -> None:
+    """NotAction without one of its names would speak of that, too."""
+    row = {"Effect": effect, "NotAction": ["s3:GetObject", "iam:PutUserPolicy"], "Resource": "*"}
+    done = translate.translate(iam(row), "ram", Purpose.IDENTITY)
+    assert "NotAction with iam:PutUserPolicy" in done.lost[0]
+    assert not done.text if not text else json.loads(done.text)["Statement"][0]["NotAction"] == text
+    spared = {**row, "NotAction": ["s3:GetObject", "ec2:*"]}  # there is no ec2 here that could be spared
+    assert json.loads(translate.translate(iam(spared), "ram", Purpose.IDENTITY).text)
+
+
 def test_a_deny_that_loses_a_condition_denies_more() -> None:
     row = {"Effect": "Deny", "Action": "s3:*", "Resource": "*", "Condition": {"Null": {"aws:Referer": "true"}}}
     done = translate.translate(iam(row), "ram", Purpose.IDENTITY)
