@@ -12,11 +12,12 @@ from dataclasses import dataclass
 from sampan.dialects.aliyun.wire.policy import GRAMMAR as RAM
 from sampan.dialects.aws.wire.policy import GRAMMAR as IAM
 from sampan.kernel import reading, writing
+from sampan.kernel.actions import FOREIGN
 from sampan.kernel.document import Numeral, Unreadable
 from sampan.kernel.document import read as read_json
 from sampan.kernel.fault import Fault, Kind
 from sampan.kernel.language import TEXT_CHARS_MAX, Grammar
-from sampan.kernel.policy import Purpose, Statement
+from sampan.kernel.policy import ANY, Purpose, ResourcePattern, Statement
 
 GRAMMARS: Mapping[str, Grammar] = {"iam": IAM, "ram": RAM}
 
@@ -39,7 +40,7 @@ def translate(text: str, to: str, purpose: Purpose) -> Translation:
     source = language_of(text)
     grammar = GRAMMARS[to]
     statements = reading.read(GRAMMARS[source], text, purpose)
-    written = writing.write(grammar, statements, purpose, GRAMMARS[source].actions.called)
+    written = writing.write(grammar, statements, purpose, GRAMMARS[source])
     size, size_max = sum(map(len, written.text.split())), grammar.chars_max[purpose]
     if size > size_max:
         why = f"in {grammar.name} it would have {size} characters, and {size_max} are allowed"
@@ -50,6 +51,44 @@ def translate(text: str, to: str, purpose: Purpose) -> Translation:
 def statements(text: str, purpose: Purpose) -> Sequence[Statement]:
     """The statements of a document in any language. Faults as `translate`'s."""
     return reading.read(GRAMMARS[language_of(text)], text, purpose)
+
+
+def purpose_of(text: str) -> Purpose:
+    """What a document is for, guessed: only the policies of resources name principals, and those of trust no resource.
+    Of what is no policy at all it says IDENTITY; reading it will tell."""
+    try:
+        document = read_json(text[:TEXT_CHARS_MAX])
+    except Unreadable:
+        return Purpose.IDENTITY
+    rows = document.get("Statement") if isinstance(document, dict) else None
+    first = rows[0] if isinstance(rows, list) and rows else rows
+    if not isinstance(first, dict) or not first.keys() & {"Principal", "NotPrincipal"}:
+        return Purpose.IDENTITY
+    return Purpose.RESOURCE if first.keys() & {"Resource", "NotResource"} else Purpose.TRUST
+
+
+def actions_of(text: str) -> frozenset[str]:
+    """The core actions of one cloud's action. Raises ValueError if Sampan has none of it."""
+    if text.startswith(("objects:", "identity:")):
+        return frozenset({text})
+    found = {core for grammar in GRAMMARS.values() for core in grammar.actions.read(text) if FOREIGN not in core}
+    if not found or ANY in found:
+        raise ValueError(f"{text} is no action that Sampan does")
+    return frozenset(found)
+
+
+def resource_of(text: str) -> ResourcePattern:
+    """What an ARN of either cloud names. Raises ValueError."""
+    return (RAM if text.startswith("acs:") else IAM).resource(text)
+
+
+def key_of(text: str) -> str:
+    """The core's name of a condition key of either cloud. Raises ValueError if neither knows it."""
+    for grammar in GRAMMARS.values():
+        core = grammar.key(text)
+        if FOREIGN not in core:
+            return core
+    raise ValueError(f"{text} is no condition key that Sampan knows")
 
 
 def language_of(text: str) -> str:

@@ -58,9 +58,15 @@ def test_commands_and_flags_exist(page: str) -> None:
         if module is None:
             continue
         module.add(parsers)
-        known = parsers.choices[command].format_help()
+        known = _help(parsers.choices[command])
         for flag in re.findall(r"(?<!\S)--[a-z-]+", rest):
             assert flag in known, f"sampan {command} {flag}"
+
+
+def _help(parser: argparse.ArgumentParser) -> str:
+    """The help of a command, and of its own commands."""
+    inner = [action for action in parser._actions if isinstance(action, argparse._SubParsersAction)]
+    return parser.format_help() + "".join(_help(choice) for action in inner for choice in action.choices.values())
 
 
 @pytest.mark.parametrize("page", PAGES)

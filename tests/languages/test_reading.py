@@ -6,6 +6,8 @@ import json
 from typing import Any
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from sampan.dialects.aliyun.wire.policy import RamReader
 from sampan.dialects.aws.wire.policy import IamReader
@@ -128,12 +130,12 @@ def test_principals() -> None:
     )
     assert theirs.principals == found.principals[:2]
     bucket = {"Effect": "Allow", "Action": "oss:GetObject", "Resource": "acs:oss:*:*:b/*"}
-    for given, kinds in (
+    for listed, kinds in (
         ([], ["any"]),
         (["*"], ["any"]),
         (["1000123456789012", "20123456789012345"], ["account", "id"]),
     ):
-        (found,) = ram({**bucket, "Principal": given}, purpose=Purpose.RESOURCE)
+        (found,) = ram({**bucket, "Principal": listed}, purpose=Purpose.RESOURCE)
         assert [pattern.kind for pattern in found.principals or ()] == kinds
     (found,) = ram({**bucket, "Principal": ["arn:sts::1000123456789012:assumed-role/r/*"]}, purpose=Purpose.RESOURCE)
     assert found.principals == (PrincipalPattern("role", ACCOUNT, "r"),)
@@ -196,6 +198,8 @@ def refused(reader: Reader, text: str, purpose: Purpose = Purpose.IDENTITY) -> F
         ({"Resource": None}, ""),
         ({"Resource": "b/*"}, "/Resource"),
         ({"Resource": ["*", "arn:acs:oss"]}, "/Resource/1"),
+        ({"Resource": "arn:aws:iam::${aws:PrincipalAccount}:user/*"}, "/Resource"),
+        ({"Resource": "acs:ram:*:${acs:x}:user/*"}, "/Resource"),
         ({"Principal": "*"}, "/Principal"),
         ({"Colour": "red"}, "/Colour"),
         ({"a/b~c": "red"}, "/a~1b~0c"),
@@ -304,6 +308,58 @@ def test_ram_has_fewer_words() -> None:
         assert refused(RAM, text).facts["where"] == f"/Statement/0/Condition/{condition}"
     text = json.dumps({"Version": "1", "Statement": [{"Effect": "Allow", "Action": "*", "NotResource": "*"}]})
     assert refused(RAM, text).facts["where"] == "/Statement/0/NotResource"
+
+
+# Anything that looks like a policy, and is none nearly always.
+WORDS = st.sampled_from(
+    [
+        "*",
+        "Allow",
+        "Deny",
+        "s3:Get*",
+        "oss:*",
+        "arn:aws:s3:::b",
+        "acs:oss:*:*:b",
+        "${aws:x}",
+        "${",
+        "",
+        "1",
+        "2012-10-17",
+    ]
+)
+NAMES = st.sampled_from(
+    ["Version", "Statement", "Effect", "Action", "NotAction", "Resource", "Principal", "NotPrincipal", "Condition",
+     "Sid", "AWS", "RAM", "Service", "Federated", "StringEquals", "IpAddress", "aws:SourceIp", "oss:Prefix", "x/~y"]
+)  # fmt: skip
+ANYTHING = st.recursive(
+    WORDS | st.none() | st.booleans() | st.integers() | st.floats(),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(NAMES, inner, max_size=6),
+    max_leaves=8,
+)
+STATEMENT = st.fixed_dictionaries(
+    {"Effect": st.sampled_from(["Allow", "Deny"])},
+    optional=dict.fromkeys(["Action", "Resource", "Principal", "Condition", "NotAction"], WORDS | ANYTHING),
+)
+
+
+@settings(max_examples=80, deadline=None)
+@given(
+    st.builds(
+        lambda version, rows: {"Version": version, "Statement": rows}, WORDS, st.lists(STATEMENT | ANYTHING, max_size=2)
+    )
+    | ANYTHING,
+    st.sampled_from(list(Purpose)),
+)
+def test_whatever_comes_is_read_or_refused_with_a_place(document: Any, purpose: Purpose) -> None:
+    for reader in (IAM, RAM):
+        try:
+            assert all(isinstance(found, Statement) for found in reader.read(json.dumps(document), purpose, ACCOUNT))
+        except Fault as fault:
+            assert fault.kind is Kind.INVALID
+            place: Any = document
+            for name in fault.facts["where"].split("/")[1:]:
+                name = name.replace("~1", "/").replace("~0", "~")
+                place = place[int(name)] if isinstance(place, list) else place[name]
 
 
 def test_a_sid_stands_once() -> None:

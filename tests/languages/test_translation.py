@@ -131,10 +131,10 @@ def test_tokens_of_a_provider() -> None:
         ({"Action": "iam:PutUserPolicy"}, "without iam:PutUserPolicy", False),
         ({"Resource": ["arn:aws:ec2:::x", "arn:aws:s3:::b"]}, "without the resources of ec2", True),
         ({"Resource": "arn:aws:s3:::b/${aws:username}/*"}, "without the variable in", False),
-        ({"Condition": {"Null": {"aws:MultiFactorAuthPresent": "true"}}}, "the operator null", False),
+        ({"Condition": {"Null": {"aws:MultiFactorAuthPresent": "true"}}}, "a condition needs the operator Null", False),
         ({"Condition": {"BoolIfExists": {"aws:MultiFactorAuthPresent": "true"}}}, "BoolIfExists", False),
         ({"Condition": {"StringEquals": {"aws:PrincipalOrgID": "o-1"}}}, "aws:principalorgid", False),
-        ({"Condition": {"StringEquals": {"aws:username": "ann"}}}, "the condition key username", False),
+        ({"Condition": {"StringEquals": {"aws:username": "ann"}}}, "the key aws:username", False),
     ],
 )
 def test_what_an_allow_loses(statement: dict[str, Any], lost: str, left: bool) -> None:
@@ -145,12 +145,23 @@ def test_what_an_allow_loses(statement: dict[str, Any], lost: str, left: bool) -
     assert left or any("left out" in line for line in done.lost)
 
 
+@pytest.mark.parametrize(("effect", "text"), [("Allow", ""), ("Deny", "oss:GetObject")])
+def test_what_is_spared_and_has_no_name(effect: str, text: str) -> None:
+    """NotAction without one of its names would speak of that, too."""
+    row = {"Effect": effect, "NotAction": ["s3:GetObject", "iam:PutUserPolicy"], "Resource": "*"}
+    done = translate.translate(iam(row), "ram", Purpose.IDENTITY)
+    assert "NotAction with iam:PutUserPolicy" in done.lost[0]
+    assert not done.text if not text else json.loads(done.text)["Statement"][0]["NotAction"] == text
+    spared = {**row, "NotAction": ["s3:GetObject", "ec2:*"]}  # there is no ec2 here that could be spared
+    assert json.loads(translate.translate(iam(spared), "ram", Purpose.IDENTITY).text)
+
+
 def test_a_deny_that_loses_a_condition_denies_more() -> None:
     row = {"Effect": "Deny", "Action": "s3:*", "Resource": "*", "Condition": {"Null": {"aws:Referer": "true"}}}
     done = translate.translate(iam(row), "ram", Purpose.IDENTITY)
     assert json.loads(done.text)["Statement"] == [{"Effect": "Deny", "Action": "oss:*", "Resource": "*"}]
     (line,) = done.lost
-    assert line == "statement 1: without the operator null: denied without that condition"
+    assert line == "statement 1: without the operator Null: denied without that condition"
 
 
 def test_if_exists_of_what_always_exists() -> None:
@@ -163,6 +174,21 @@ def test_if_exists_of_what_always_exists() -> None:
     done = translate.translate(iam(row), "ram", Purpose.IDENTITY)
     assert done.lost == ()
     assert json.loads(done.text)["Statement"][0]["Condition"] == {"Bool": {"acs:SecureTransport": "true"}}
+
+
+def test_tags_of_objects_have_keys_of_their_own() -> None:
+    row = {
+        "Effect": "Allow",
+        "Action": "oss:PutObject",
+        "Resource": "*",
+        "Condition": {"StringEquals": {"oss:RequestObjectTag/a": "1", "oss:BucketTag/b": "2"}},
+    }
+    done = translate.translate(ram(row), "iam", Purpose.IDENTITY)
+    assert json.loads(done.text)["Statement"][0]["Condition"]["StringEquals"] == {
+        "s3:RequestObjectTag/a": "1",
+        "aws:ResourceTag/b": "2",
+    }
+    assert json.loads(translate.translate(done.text, "ram", Purpose.IDENTITY).text)["Statement"] == [row]
 
 
 def test_two_conditions_for_one_place_in_json() -> None:

@@ -49,12 +49,14 @@ class NoEqual(ValueError):  # noqa: N818 - what is so
 class Keys:
     """The names of condition keys, both ways. A name that ends in "/" is followed by a tag's name.
 
-    `also`: names that are understood and never written. `values`: where a key's values have other words, too.
+    `also`: names that are understood and not written. `of_objects`: those of them that are written, by core name, if a
+    statement is about objects alone. `values`: where a key's values have other words, too.
     """
 
     cloud: str
     names: Mapping[str, str]
     also: Mapping[str, str] = field(default_factory=dict)
+    of_objects: Mapping[str, str] = field(default_factory=dict)
     values: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
 
     def read(self, text: str) -> str:
@@ -135,6 +137,10 @@ class Grammar(ABC):
 
     def key_text(self, core: str, statement: Statement) -> str:
         """The inverse of `key`, for a condition of this statement."""
+        if all(action.startswith("objects:") for action in statement.actions - {"objects:PutBucketTags"}):
+            for mine, name in self.keys.of_objects.items():
+                if core.startswith(mine):
+                    return name + core.removeprefix(mine)
         return self.keys.write(core)
 
     def trusted(self, action: str) -> bool:

@@ -39,13 +39,13 @@ class Written:
 
 
 def write(
-    grammar: Grammar, statements: Sequence[Statement], purpose: Purpose, called: Callable[[str], str] = str
+    grammar: Grammar, statements: Sequence[Statement], purpose: Purpose, source: Grammar | None = None
 ) -> Written:
-    """The statements in a language. `called` gives a core action's name for the list of what is lost."""
+    """The statements in a language. The list of what is lost is in the words of `source`, if it is known."""
     rows: list[dict[str, Any]] = []
     lost: list[Lost] = []
     for index, statement in enumerate(statements):
-        writer = _StatementWriter(grammar, statement, purpose, called)
+        writer = _StatementWriter(grammar, statement, purpose, source)
         try:
             rows.append(writer.write())
             lost += [Lost(index, what) for what in writer.lost]
@@ -59,11 +59,11 @@ def write(
 class _StatementWriter:
     """Writes one statement. Raises NoEqual if what is left of it would be another statement."""
 
-    def __init__(self, grammar: Grammar, statement: Statement, purpose: Purpose, called: Callable[[str], str]) -> None:
+    def __init__(self, grammar: Grammar, statement: Statement, purpose: Purpose, source: Grammar | None) -> None:
         self._grammar = grammar
         self._statement = statement
         self._purpose = purpose
-        self._called = called
+        self._source = source
         self.lost: list[str] = []
 
     def write(self) -> dict[str, Any]:
@@ -92,7 +92,7 @@ class _StatementWriter:
         statement = self._statement
         names, missing = self._grammar.actions.write(statement.actions)
         if missing:
-            told = ", ".join(sorted({_plain(self._called(core)) for core in missing}))
+            told = ", ".join(sorted({self._action_name(core) for core in missing}))
             if statement.but_actions and not all(FOREIGN in core for core in missing):
                 # Without it, what was meant to be spared is not.
                 if statement.effect is Effect.ALLOW:
@@ -114,6 +114,19 @@ class _StatementWriter:
     def _resource(self, pattern: ResourcePattern) -> str:
         path = self._grammar.write_variables(pattern.path)
         return self._grammar.resource_text(ResourcePattern(pattern.service, pattern.account, path))
+
+    # --- for the list of what is lost ---
+
+    def _action_name(self, core: str) -> str:
+        return self._source.actions.called(core) if self._source is not None else core.rpartition(FOREIGN)[2]
+
+    def _key_name(self, core: str) -> str:
+        try:
+            return self._source.key_text(core, self._statement) if self._source is not None else core
+        except NoEqual:
+            return core
+
+    # --- parts ---
 
     def _each(
         self, patterns: Iterable[ResourcePattern], write: Callable[[ResourcePattern], str], negated: bool
@@ -150,9 +163,7 @@ class _StatementWriter:
                 operator, key, values = self._condition(condition)
             except NoEqual as nothing:
                 if self._statement.effect is Effect.ALLOW:
-                    raise NoEqual(
-                        f"the condition on {nothing}" if FOREIGN not in str(nothing) else str(nothing)
-                    ) from None
+                    raise NoEqual(f"a condition needs {nothing}") from None
                 self.lost.append(f"{nothing}: denied without that condition")
                 continue
             keys = found.setdefault(operator, {})
@@ -167,23 +178,21 @@ class _StatementWriter:
         names = {core: name for name, core in reversed(list(grammar.operators.items()))}
         operator = names.get(condition.operator)
         if operator is None:
-            raise NoEqual(f"the operator {condition.operator}")
+            raise NoEqual(f"the operator {''.join(word.title() for word in condition.operator.split('-'))}")
         if_exists = condition.if_exists and not (condition.key in _ALWAYS and not grammar.quantified)
         if (if_exists or condition.quantifier) and not grammar.quantified:
             said = f"{_QUANTIFIERS[condition.quantifier]}{operator}{'IfExists' if condition.if_exists else ''}"
             raise NoEqual(f"the operator {said}")
-        key = grammar.key_text(condition.key, self._statement)
+        try:
+            key = grammar.key_text(condition.key, self._statement)
+        except NoEqual:
+            raise NoEqual(f"the key {self._key_name(condition.key)}") from None
         values = [grammar.write_variables(grammar.keys.write_value(condition.key, text)) for text in condition.values]
         return _QUANTIFIERS[condition.quantifier] + operator + ("IfExists" if if_exists else ""), key, values
 
 
 def _short(texts: list[str]) -> Any:
     return texts[0] if len(texts) == 1 else texts
-
-
-def _plain(name: str) -> str:
-    """A foreign name as its own cloud writes it."""
-    return name.rpartition(FOREIGN)[2]
 
 
 def lines(written: Written, statements: Sequence[Statement]) -> Sequence[str]:

@@ -21,6 +21,7 @@ _OURS = re.compile(r"[0-9]{12}")
 _KINDS = {"oidc-provider": "provider"}
 _STS = frozenset({"assumed-role", "federated-user"})
 _WILD = re.compile(r"[*?$]")
+_WORD = re.compile(r"[a-z0-9*?-]{1,64}")  # a service, a region, an account
 
 
 def resource(text: str) -> ResourcePattern:
@@ -31,8 +32,10 @@ def resource(text: str) -> ResourcePattern:
     if len(parts) != 5 or parts[0] != "acs":
         raise ValueError("a resource is * or an ARN: acs:service:region:account:resource")
     _, service, region, account, path = parts
-    if not service or not path:
+    if not _WORD.fullmatch(service) or not path:
         raise ValueError("an ARN names a service and a resource")
+    if not (_WORD.fullmatch(region or ANY) and _WORD.fullmatch(account or ANY)):
+        raise ValueError("an ARN has variables in its resource alone")
     owner = account_of_aliyun(account) or ANY
     known = _SERVICES.get(service)
     if known is None:

@@ -17,13 +17,6 @@ from sampan.kernel.document import Numeral, Unreadable, below
 from sampan.kernel.language import OPERATORS, Grammar, Keys
 from sampan.kernel.policy import PrincipalPattern, Purpose, ResourcePattern, Statement
 
-_CLASSES = {
-    "Standard": "standard",
-    "IA": "infrequent",
-    "Archive": "archive",
-    "ColdArchive": "archive-cold",
-    "DeepColdArchive": "archive-deep",
-}
 _KEYS = Keys(
     cloud=arn.CLOUD,
     names={
@@ -35,20 +28,15 @@ _KEYS = Keys(
         "acs:RequestTag/": "request-tag/",
         "acs:ResourceTag/": "resource-tag/",
         "sts:ExternalId": "external-id",
-        "sts:RoleSessionName": "session-name",
-        "sts:SourceIdentity": "source-identity",
         "oidc:sub": "token/sub",
         "oidc:aud": "token/aud",
         "oidc:iss": "token/iss",
         "oss:Prefix": "objects:prefix",
         "oss:Delimiter": "objects:delimiter",
-        "oss:MaxKeys": "objects:max-keys",
-        "oss:VersionId": "objects:version",
-        "oss:x-oss-storage-class": "objects:storage-class",
         "oss:ExistingObjectTag/": "objects:tag/",
     },
     also={"oss:RequestObjectTag/": "request-tag/", "oss:BucketTag/": "resource-tag/"},
-    values={"objects:storage-class": _CLASSES},
+    of_objects={"request-tag/": "oss:RequestObjectTag/", "resource-tag/": "oss:BucketTag/"},
 )
 
 

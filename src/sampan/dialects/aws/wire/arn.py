@@ -21,6 +21,7 @@ _PATHLESS = frozenset({"user", "group", "role"})
 _KINDS = {"oidc-provider": "provider"}
 _STS = frozenset({"assumed-role", "federated-user"})
 _WILD = re.compile(r"[*?$]")
+_WORD = re.compile(r"[a-z0-9*?-]{1,64}")  # a service, a region, an account
 
 
 def resource(text: str) -> ResourcePattern:
@@ -31,8 +32,10 @@ def resource(text: str) -> ResourcePattern:
     if len(parts) != 6 or parts[0] != "arn" or parts[1] not in _PARTITIONS:
         raise ValueError("a resource is * or an ARN: arn:aws:service:region:account:resource")
     service, region, account, path = parts[2], parts[3], parts[4], parts[5]
-    if not service or not path:
+    if not _WORD.fullmatch(service) or not path:
         raise ValueError("an ARN names a service and a resource")
+    if not (_WORD.fullmatch(region or ANY) and _WORD.fullmatch(account or ANY)):
+        raise ValueError("an ARN has variables in its resource alone")
     known = _SERVICES.get(service)
     if known is None:
         return ResourcePattern(f"{CLOUD}{FOREIGN}{service}", account or ANY, f"{region}:{path}")

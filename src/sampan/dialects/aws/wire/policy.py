@@ -70,6 +70,7 @@ _KEYS = Keys(
         "s3:RequestObjectTag/": "request-tag/",
         "s3:RequestObjectTagKeys": "tag-keys",
     },
+    of_objects={"request-tag/": "s3:RequestObjectTag/"},
     values={"principal-kind": _KINDS, "objects:storage-class": _CLASSES},
 )
 _TOKEN = re.compile(r"([a-z0-9.-]+\.[a-z0-9._/-]+):(sub|aud|iss)", re.IGNORECASE)
