@@ -24,10 +24,10 @@ from types import MappingProxyType
 from sampan import __version__
 from sampan.config import Config
 from sampan.dialects.aliyun.oss.dialect import OssDialect
-from sampan.dialects.aliyun.wire import managed as aliyun_managed
+from sampan.dialects.aliyun.ram import provided as ram
 from sampan.dialects.aliyun.wire.policy import RamReader
+from sampan.dialects.aws.iam import provided as iam
 from sampan.dialects.aws.s3.dialect import S3Dialect
-from sampan.dialects.aws.wire import managed as aws_managed
 from sampan.dialects.aws.wire.policy import IamReader
 from sampan.engines import authority, credentials
 from sampan.engines.blobs_disk import DiskBlobs
@@ -51,7 +51,7 @@ from sampan.services.identity.service import ROOT_ACCOUNT, Identity
 from sampan.services.objects.service import Objects
 
 READERS: Mapping[Language, Reader] = MappingProxyType({Language.IAM: IamReader(), Language.RAM: RamReader()})
-PROVIDED = (*aws_managed.MANAGED, *aliyun_managed.MANAGED)
+PROVIDED = (*iam.PROVIDED, *ram.PROVIDED)
 # How often a waiting thread may ask for the interpreter: see `engines.store_sqlite`.
 SWITCH_S = 50e-6
 ELECTION_S = 2  # how soon another worker takes over what one does for all

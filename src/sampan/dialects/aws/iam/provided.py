@@ -17,7 +17,7 @@ def _policy(name: str, description: str, *actions: str, but: tuple[str, ...] = (
     return Provided("aws", "/", name, Document(Language.IAM, text), description)
 
 
-MANAGED = (
+PROVIDED = (
     _policy("AdministratorAccess", "Everything.", "*"),
     _policy("PowerUserAccess", "Everything but users, roles and policies.", but=("iam:*",)),
     _policy("IAMFullAccess", "Everything of IAM.", "iam:*"),

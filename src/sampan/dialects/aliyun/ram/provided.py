@@ -16,7 +16,7 @@ def _policy(name: str, description: str, *actions: str) -> Provided:
     return Provided("aliyun", "/", name, Document(Language.RAM, text), description)
 
 
-MANAGED = (
+PROVIDED = (
     _policy("AdministratorAccess", "Everything.", "*"),
     _policy("AliyunRAMFullAccess", "Everything of RAM.", "ram:*"),
     _policy("AliyunRAMReadOnlyAccess", "Looking at everything of RAM.", "ram:Get*", "ram:List*"),
