@@ -13,7 +13,9 @@ from sampan.kernel.body import Inflow
 from sampan.kernel.command import Command
 from sampan.kernel.fault import Kind
 from sampan.kernel.names import Place
-from sampan.services.identity.model import Document, asked_tags
+from sampan.services.identity.model import Document as Document
+from sampan.services.identity.model import Language as Language
+from sampan.services.identity.model import asked_tags
 from sampan.services.objects.asking import asked_class, asked_listing, asked_version, versioned
 from sampan.services.objects.values import NO_CONDITION as NO_CONDITION
 from sampan.services.objects.values import NULL_VERSION as NULL_VERSION

@@ -7,13 +7,14 @@ from sampan.dialects.aliyun.oss.exchange import OssExchange, invalid
 from sampan.gateway.contract import Operation
 from sampan.gateway.http import Reply
 from sampan.kernel.fault import Fault, Kind
-from sampan.services.identity.model import Document, Language
 from sampan.services.objects.model import (
     Acl,
     BucketInfo,
     DeleteBucketPolicy,
+    Document,
     GetBucketAcl,
     GetBucketPolicy,
+    Language,
     PutBucketAcl,
     PutBucketPolicy,
 )

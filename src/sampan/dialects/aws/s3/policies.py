@@ -8,13 +8,14 @@ from sampan.dialects.aws.s3.page import document, owner
 from sampan.gateway.http import Reply
 from sampan.gateway.xml import Element, parse
 from sampan.kernel.fault import Fault, Kind
-from sampan.services.identity.model import Document, Language
 from sampan.services.objects.model import (
     Acl,
     BucketInfo,
     DeleteBucketPolicy,
+    Document,
     GetBucketAcl,
     GetBucketPolicy,
+    Language,
     PutBucketAcl,
     PutBucketPolicy,
 )
