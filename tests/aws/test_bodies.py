@@ -254,6 +254,8 @@ def test_a_signed_trailer_needs_its_signature() -> None:
     wire = FORMS["signed trailer"][0]
     without = wire[: wire.index(b"x-amz-trailer-signature")] + b"\r\n"
     assert fault_of(lambda: feed(decoder("signed trailer"), [without])).kind is Kind.TRUNCATED
+    blank = wire.replace(b"x-amz-trailer-signature", b"\r\n" * 100 + b"x-amz-trailer-signature")
+    assert fault_of(lambda: feed(decoder("signed trailer"), [blank])).noun == "chunk"
     other = wire.replace(CHECKSUM[1].encode(), b"AAAAAA==")
     assert fault_of(lambda: feed(decoder("signed trailer"), [other])).noun == "signature"
 

@@ -28,9 +28,10 @@ EXAMPLE_S_MAX = 120
 
 @pytest.fixture(scope="module")
 def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Where the examples run: a newcomer's folder, with a file or two in it."""
+    """Where the examples run: a folder with something in it, as a clone has."""
     folder = tmp_path_factory.mktemp("newcomer")
-    (folder / "notes.txt").write_text("a file of mine\n")
+    (folder / "docs").mkdir()
+    (folder / "docs" / "notes.txt").write_text("notes\n")
     return folder
 
 

@@ -16,6 +16,7 @@ from tests.engines import worker
 
 from sampan.engines.store_sqlite import Damaged, SqliteStore
 from sampan.kernel.fault import Fault, Kind
+from sampan.kernel.ports import Transaction
 
 END = b"\xff"
 
@@ -168,18 +169,29 @@ def test_the_log_does_not_grow_without_bound(tmp_path: Path) -> None:
 
 
 def test_closing_finishes_what_was_accepted(tmp_path: Path) -> None:
+    """Also when the end is called for while a batch is under way."""
     store = SqliteStore(tmp_path)
+    all_queued = threading.Event()
+    closer = threading.Thread(target=store.close, daemon=True)
+
+    def slow(transaction: Transaction) -> None:
+        all_queued.wait()
+        closer.start()
+        time.sleep(0.2)
+        transaction.put(b"slow", b"")
 
     async def main() -> None:
-        tasks = [asyncio.create_task(put(store, b"%03d" % n)) for n in range(300)]
+        writes = asyncio.gather(store.write(slow), *(put(store, b"%03d" % n) for n in range(300)))
         await asyncio.sleep(0)
-        await asyncio.to_thread(store.close)
-        await asyncio.gather(*tasks)
+        all_queued.set()
+        await writes
 
     asyncio.run(main())
+    closer.join(timeout=10)
+    assert not closer.is_alive()
     store = SqliteStore(tmp_path)
     with store.view() as view:
-        assert len(list(view.scan(b"", END))) == 300
+        assert len(list(view.scan(b"", END))) == 301
     store.close()
 
 
@@ -208,6 +220,26 @@ def test_but_not_for_ever(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> No
     with store.view() as view:
         assert [key for key, _ in view.scan(b"", END)] == [b"b"]
     other.close()
+    store.close()
+
+
+def test_an_error_of_the_database_fails_the_batch_and_no_more(tmp_path: Path) -> None:
+    store = SqliteStore(tmp_path)
+
+    def change(transaction: Transaction) -> None:
+        transaction.put(b"half", b"")
+        raise sqlite3.OperationalError("planted")
+
+    async def main() -> None:
+        for _ in range(3):
+            with pytest.raises(Fault) as caught:
+                await store.write(change)
+            assert caught.value.kind is Kind.UNAVAILABLE
+            await put(store, b"whole")
+
+    asyncio.run(main())
+    with store.view() as view:
+        assert [key for key, _ in view.scan(b"", END)] == [b"whole"]
     store.close()
 
 

@@ -8,11 +8,11 @@ from sampan.kernel import limits
 from sampan.kernel.body import Bytes, Outflow
 from sampan.kernel.caller import Caller
 from sampan.kernel.fault import Fault, Kind
-from sampan.kernel.ports import Transaction, View
+from sampan.kernel.ports import Store, Transaction, View
 from sampan.services.objects import rows, versions
 from sampan.services.objects.conditions import check_read, check_write, span
-from sampan.services.objects.content import Flow, Staged, pieces, take_in, write_staged
-from sampan.services.objects.context import Context, check_key, check_meta, check_tags, find_bucket
+from sampan.services.objects.content import Flow, Piece, Staged, pieces, take_in, write_staged
+from sampan.services.objects.context import Context, check_key, check_meta, check_place, check_tags, find_bucket
 from sampan.services.objects.model import (
     Deleted,
     DeleteObject,
@@ -60,6 +60,7 @@ def fill(row: rows.ObjectRow, staged: Staged) -> None:
 
 
 def written(row: rows.ObjectRow, version: str | None, source_version: str | None = None) -> Written:
+    """What the writer of a row gets back."""
     return Written(
         row.etag, row.size, row.crc64, row.modified_ms, version, row.checksums,
         checksum_type=row.checksum_type, source_version=source_version,
@@ -91,6 +92,9 @@ async def put_object(context: Context, caller: Caller, command: PutObject) -> Wr
 
 
 async def head_object(context: Context, caller: Caller, command: HeadObject) -> Found:
+    at_once = _found_at_once(context, command, with_body=False)
+    if at_once is not None:
+        return at_once
     with context.store.view() as view:
         return _found(context, view, command, with_body=False)
 
@@ -98,6 +102,9 @@ async def head_object(context: Context, caller: Caller, command: HeadObject) -> 
 async def get_object(context: Context, caller: Caller, command: GetObject) -> Found:
     for _ in range(_TRIES - 1):
         try:
+            at_once = _found_at_once(context, command, with_body=True)
+            if at_once is not None:
+                return at_once
             with context.store.view() as view:
                 return _found(context, view, command, with_body=True)
         except KeyError:
@@ -107,6 +114,36 @@ async def get_object(context: Context, caller: Caller, command: GetObject) -> Fo
             return _found(context, view, command, with_body=True)
     except KeyError:
         raise Fault(Kind.INTERNAL, "server", "the object's bytes are missing from the data folder") from None
+
+
+def _found_at_once(context: Context, command: HeadObject, *, with_body: bool) -> Found | None:
+    """What nearly every read asks for: the current object of a bucket that is remembered. None where it takes a view.
+
+    Without a view, bucket and row could be of different moments; they are not if nothing has changed meanwhile. The
+    bytes are of the row that refers to them, whenever they are read. Raises KeyError if they are gone.
+    """
+    changes = context.store.changes()
+    if changes is None or command.version is not None or command.part is not None or not command.bucket.isascii():
+        return None
+    bucket = context.buckets.find(rows.bucket(command.bucket))
+    if bucket is None:
+        return None
+    raw = context.store.get(rows.current(bucket.id, command.key))
+    if raw is None or context.store.changes() != changes:
+        return None
+    row = rows.decode_object(raw)
+    if row.form is Form.SYMLINK or row.content.kind == "x":
+        return None
+    check_place(bucket, command.place)
+    check_read(command.condition, row)
+    first, length = span(command.range, row.size)
+    body: Outflow | None = None
+    if with_body and (row.content.kind == "d" or length == 0):
+        body = _small(context.store, row.content, first, length)
+    elif with_body:
+        body = Flow(context, [Piece(row.content, first, length)])
+    partial = command.range is not None and not command.range.whole(row.size)
+    return Found(versions.object_info(bucket, command.key, row), first, first + length - 1, partial, body)
 
 
 def _found(context: Context, view: View, command: HeadObject, *, with_body: bool) -> Found:
@@ -136,11 +173,16 @@ def _found(context: Context, view: View, command: HeadObject, *, with_body: bool
 def open_content(context: Context, view: View, content: rows.Content, size: int, first: int, length: int) -> Outflow:
     """The bytes as a flow. Small ones are read here and now, from the same snapshot as the row."""
     if content.kind == "d" or length == 0:
-        data = view.get(rows.data(content.id)) if length else b""
-        if data is None:
-            raise KeyError(content.id)
-        return Bytes(data if length == len(data) else data[first : first + length])
+        return _small(view, content, first, length)
     return Flow(context, pieces(view, content, size, first, length))
+
+
+def _small(view: View | Store, content: rows.Content, first: int, length: int) -> Bytes:
+    """A part of what lies in the Store. Raises KeyError if it is gone."""
+    data = view.get(rows.data(content.id)) if length else b""
+    if data is None:
+        raise KeyError(content.id)
+    return Bytes(data if length == len(data) else data[first : first + length])
 
 
 def follow(view: View, bucket: rows.BucketRow, key: str, row: rows.ObjectRow) -> rows.ObjectRow:
