@@ -65,6 +65,7 @@ class Claim:
     authorization: tuple[str, ...] = ()  # the Authorization header begins with one of these
     scope: tuple[str, ...] = ()  # the service named in an AWS4 credential scope (header or X-Amz-Credential)
     headers: tuple[str, ...] = ()  # one of these headers is there; "x-oss-*" stands for any that begins so
+    content: str = ""  # the Content-Type begins with this
     query: tuple[str, ...] = ()  # one of these query parameters is there
     host: str = ""  # regular expression, matched against the whole host, without port
     path: tuple[str, ...] = ()  # the raw path begins with one of these

@@ -48,7 +48,9 @@ class Dispatcher:
 class _Test:
     """A claim, ready to be asked thousands of times a second: the cheapest and likeliest to fail is asked first."""
 
-    __slots__ = ("_authorization", "_exact", "_host", "_path", "_prefixes", "_query", "_scope", "_unsigned", "rank")
+    __slots__ = (
+        "_authorization", "_content", "_exact", "_host", "_path", "_prefixes", "_query", "_scope", "_unsigned", "rank",
+    )  # fmt: skip
 
     def __init__(self, claim: Claim) -> None:
         self.rank = claim.rank
@@ -57,6 +59,7 @@ class _Test:
         self._exact = tuple(name for name in claim.headers if not name.endswith("*"))
         self._prefixes = tuple(name[:-1] for name in claim.headers if name.endswith("*"))
         self._query = frozenset(claim.query)
+        self._content = claim.content
         self._host = re.compile(claim.host) if claim.host else None
         self._path = claim.path
         self._unsigned = claim.unsigned
@@ -72,6 +75,8 @@ class _Test:
         if self._query and not any(name in self._query for name, _ in request.query):
             return False
         if (self._exact or self._prefixes) and not self._has_header(request):
+            return False
+        if self._content and not headers.get("content-type", "").startswith(self._content):
             return False
         if self._host is not None and self._host.fullmatch(request.host) is None:
             return False

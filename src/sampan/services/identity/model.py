@@ -22,6 +22,7 @@ from sampan.services.identity.values import IssuedKey as IssuedKey
 from sampan.services.identity.values import KeyUse as KeyUse
 from sampan.services.identity.values import Language as Language
 from sampan.services.identity.values import LoginProfile as LoginProfile
+from sampan.services.identity.values import Members as Members
 from sampan.services.identity.values import MfaDevice as MfaDevice
 from sampan.services.identity.values import Page as Page
 from sampan.services.identity.values import Policy as Policy
@@ -217,7 +218,7 @@ class SetMember(IdentityCommand):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ListMembers(IdentityCommand):
-    """The users of a group, or the groups of a user. -> Page[Entity]."""
+    """The users of a group, or the groups of a user. -> Members."""
 
     action: ClassVar[str] = "identity:ListMembers"
     of: EntityRef

@@ -108,6 +108,13 @@ class Page(Generic[T]):
     next: str | None
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Members(Page[Entity]):
+    """The users of a group, or the groups of a user, with the one that they are of."""
+
+    of: Entity
+
+
 @dataclass(frozen=True, slots=True)
 class LoginProfile:
     user: str
@@ -190,10 +197,12 @@ class Summary:
 
 @dataclass(frozen=True, slots=True)
 class WhoAmI:
-    """`kind`: root, user, role or federated. `name` is the user, or the role's; `session` its session."""
+    """`kind`: root, user, role or federated. `name` is the user, or the role's; `session` its session; `path` a
+    user's."""
 
     account: str
     kind: str
     name: str
     id: str
     session: str = ""
+    path: str = "/"

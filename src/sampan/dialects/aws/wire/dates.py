@@ -7,6 +7,9 @@ from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 
 _AMZ = re.compile(r"([0-9]{4})([0-9]{2})([0-9]{2})T([0-9]{2})([0-9]{2})([0-9]{2})Z").fullmatch
+_ISO = re.compile(
+    r"[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}(?:\.[0-9]{1,9})?(?:Z|[+-][0-9]{2}:[0-9]{2})"
+).fullmatch
 _DAYS = ("Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun")
 _MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
 
@@ -31,6 +34,16 @@ def parse_http(value: str) -> int | None:
         return None
 
 
+def parse_iso(value: str) -> int | None:
+    """`2013-05-24T00:00:00.5Z` (RFC 3339); None if it is not that."""
+    if _ISO(value) is None:
+        return None
+    try:
+        return int(datetime.fromisoformat(value).timestamp() * 1000)
+    except (ValueError, OverflowError):
+        return None
+
+
 def amz(ms: int) -> str:
     """`20130524T000000Z`."""
     at = datetime.fromtimestamp(ms // 1000, UTC)
@@ -50,3 +63,8 @@ def iso(ms: int) -> str:
     """`2013-05-24T00:00:00.000Z`: whole seconds, so that a listing and a Last-Modified header say the same."""
     at = datetime.fromtimestamp(ms // 1000, UTC)
     return f"{at.year:04}-{at.month:02}-{at.day:02}T{at.hour:02}:{at.minute:02}:{at.second:02}.000Z"
+
+
+def iso_s(ms: int) -> str:
+    """`2013-05-24T00:00:00Z`."""
+    return iso(ms)[:-5] + "Z"
