@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from sampan.dialects.aws.iam import entities
+from sampan.dialects.aws.iam import account, credentials, entities, policies
 from sampan.dialects.aws.wire import identity_words, model
 from sampan.dialects.aws.wire.query import QueryProtocol
 from sampan.dialects.aws.wire.service import ServiceDialect
@@ -25,6 +25,16 @@ class IamDialect(ServiceDialect):
                 Claim(rank=0, query=("X-Amz-Credential",), scope=_SCOPES),
                 Claim(rank=1, host=r"iam(?:\.[a-z0-9-]+)?\.amazonaws\.com"),
             ),
-            {**entities.users(), **entities.groups(), **entities.roles()},
+            {
+                **entities.users(),
+                **entities.groups(),
+                **entities.roles(),
+                **credentials.keys(),
+                **credentials.passwords(),
+                **credentials.devices(),
+                **policies.managed(),
+                **policies.of_entities(),
+                **account.operations(),
+            },
             identity_words.IAM,
         )

@@ -65,8 +65,7 @@ def _untag(ref: Ref) -> Callable[[Call], TagEntity]:
 
 
 def _render_tags(call: Call, entity: Entity) -> Shown:
-    pairs = forms.cut(call, list(entity.tags.items()), lambda pair: pair[0])
-    return forms.listed("Tags", pairs, lambda pair: {"Key": pair[0], "Value": pair[1]})
+    return forms.tags_page(call, entity.tags)
 
 
 def _bound(ref: Ref) -> Callable[[Call], SetBoundary]:

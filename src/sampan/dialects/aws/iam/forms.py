@@ -17,7 +17,6 @@ T = TypeVar("T")
 Dict = dict[str, Any]
 
 ITEMS = 100  # in a page, if the caller does not say
-ENDLESS = 1000  # and the most that it may say
 
 
 # --- in ---------------------------------------------------------------------------------------------------------------
@@ -93,6 +92,12 @@ def write_document(written: Document | None) -> str | None:
 def write_tags(tags: Mapping[str, str]) -> list[Dict] | None:
     """None, which leaves the element out, if there are none."""
     return [{"Key": key, "Value": value} for key, value in tags.items()] or None
+
+
+def tags_page(call: Call, tags: Mapping[str, str]) -> Dict:
+    """A page of an entity's tags."""
+    page_ = cut(call, list(tags.items()), lambda pair: pair[0])
+    return listed("Tags", page_, lambda pair: {"Key": pair[0], "Value": pair[1]})
 
 
 def write_user(entity: Entity) -> Dict:
