@@ -26,7 +26,8 @@ _COUNTS: Mapping[str, str] = {
     "roles": "Roles", "roles_max": "RolesQuota", "policies": "Policies", "policies_max": "PoliciesQuota",
     "mfa_devices": "MFADevices", "mfa_devices_in_use": "MFADevicesInUse", "root_mfa": "AccountMFAEnabled",
     "root_access_keys": "AccountAccessKeysPresent", "providers": "Providers",
-    "access_keys_max": "AccessKeysPerUserQuota", "policy_versions_max": "VersionsPerPolicyQuota", "groups_of_user_max": "GroupsPerUserQuota",
+    "access_keys_max": "AccessKeysPerUserQuota", "policy_versions_max": "VersionsPerPolicyQuota",
+    "groups_of_user_max": "GroupsPerUserQuota",
 }  # fmt: skip
 _ATTACHED = ("User", "Group", "Role")
 
