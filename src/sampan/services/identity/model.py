@@ -27,6 +27,7 @@ from sampan.services.identity.values import MfaDevice as MfaDevice
 from sampan.services.identity.values import Page as Page
 from sampan.services.identity.values import Policy as Policy
 from sampan.services.identity.values import PolicyVersion as PolicyVersion
+from sampan.services.identity.values import Provided as Provided
 from sampan.services.identity.values import Provider as Provider
 from sampan.services.identity.values import Session as Session
 from sampan.services.identity.values import Summary as Summary
@@ -89,6 +90,13 @@ class IdentityCommand(Command):
         return ((self.action, ""),)
 
 
+def asked_tags(tags: Mapping[str, str], remove: tuple[str, ...] = ()) -> dict[str, tuple[str, ...]]:
+    """The condition keys that say which tags a command gives or takes."""
+    if not tags and not remove:
+        return {}
+    return {"tag-keys": (*tags, *remove), **{f"request-tag/{name.lower()}": (value,) for name, value in tags.items()}}
+
+
 # --- accounts: the operator's own -------------------------------------------------------------------------------------
 
 
@@ -144,6 +152,9 @@ class CreateEntity(EntityCommand):
     note: Mapping[str, str] = field(default_factory=dict)
     service_linked: str = ""  # the service that a service-linked role is for
 
+    def context(self) -> Mapping[str, tuple[str, ...]]:
+        return asked_tags(self.tags)
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class GetEntity(EntityCommand):
@@ -164,6 +175,16 @@ class UpdateEntity(EntityCommand):
     session_s_max: int | None = None
     note: Mapping[str, str] | None = None
 
+    def touches(self) -> tuple[tuple[str, str], ...]:
+        # Who may assume a role is a permission of its own.
+        trust = (
+            ()
+            if self.trust is None
+            else ((f"identity:SetTrust{self.ref.kind.title()}", f"{self.ref.kind}/{self.ref.name}"),)
+        )
+        rest = (self.new_name, self.new_path, self.description, self.session_s_max, self.note)
+        return trust if trust and all(value is None for value in rest) else (*EntityCommand.touches(self), *trust)
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DeleteEntity(EntityCommand):
@@ -183,7 +204,7 @@ class ListEntities(IdentityCommand):
     limit: int = 100
 
     def touches(self) -> tuple[tuple[str, str], ...]:
-        return ((f"{self.action}{self.kind.title()}s", ""),)
+        return ((f"{self.action}{self.kind.title()}s", f"{self.kind}/"),)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -193,6 +214,10 @@ class SetBoundary(EntityCommand):
     action: ClassVar[str] = "identity:SetBoundary"
     policy: str | None
 
+    def touches(self) -> tuple[tuple[str, str], ...]:
+        action = self.action if self.policy is not None else "identity:RemoveBoundary"
+        return ((f"{action}{self.ref.kind.title()}", f"{self.ref.kind}/{self.ref.name}"),)
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TagEntity(EntityCommand):
@@ -201,6 +226,9 @@ class TagEntity(EntityCommand):
     action: ClassVar[str] = "identity:Tag"
     tags: Mapping[str, str] = field(default_factory=dict)
     remove: tuple[str, ...] = ()
+
+    def context(self) -> Mapping[str, tuple[str, ...]]:
+        return asked_tags(self.tags, self.remove)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -213,7 +241,8 @@ class SetMember(IdentityCommand):
     member: bool
 
     def touches(self) -> tuple[tuple[str, str], ...]:
-        return ((self.action, f"group/{self.group}"),)
+        action = "identity:AddMember" if self.member else "identity:RemoveMember"
+        return ((action, f"group/{self.group}"),)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -226,7 +255,7 @@ class ListMembers(IdentityCommand):
     limit: int = 100
 
     def touches(self) -> tuple[tuple[str, str], ...]:
-        return ((self.action, f"{self.of.kind}/{self.of.name}"),)
+        return ((f"{self.action}Of{self.of.kind.title()}", f"{self.of.kind}/{self.of.name}"),)
 
 
 # --- access keys, passwords, second factors ---------------------------------------------------------------------------
@@ -291,6 +320,9 @@ class PutLoginProfile(UserCommand):
     password: str | None = field(default=None, repr=False)
     reset_required: bool | None = None
 
+    def touches(self) -> tuple[tuple[str, str], ...]:
+        return (("identity:CreateLoginProfile" if self.create else "identity:UpdateLoginProfile", f"user/{self.user}"),)
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class GetLoginProfile(UserCommand):
@@ -312,6 +344,9 @@ class CreateMfaDevice(IdentityCommand):
 
     action: ClassVar[str] = "identity:CreateMfaDevice"
     name: str
+
+    def touches(self) -> tuple[tuple[str, str], ...]:
+        return ((self.action, f"mfa/{self.name}"),)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -338,6 +373,9 @@ class DeleteMfaDevice(IdentityCommand):
     action: ClassVar[str] = "identity:DeleteMfaDevice"
     name: str
 
+    def touches(self) -> tuple[tuple[str, str], ...]:
+        return ((self.action, f"mfa/{self.name}"),)
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ListMfaDevices(IdentityCommand):
@@ -345,6 +383,9 @@ class ListMfaDevices(IdentityCommand):
 
     action: ClassVar[str] = "identity:ListMfaDevices"
     user: str | None = None
+
+    def touches(self) -> tuple[tuple[str, str], ...]:
+        return ((self.action, "mfa/" if self.user is None else f"user/{self.user}"),)
 
 
 # --- policies ---------------------------------------------------------------------------------------------------------
@@ -369,6 +410,9 @@ class CreatePolicy(PolicyCommand):
     document: Document
     description: str = ""
     tags: Mapping[str, str] = field(default_factory=dict)
+
+    def context(self) -> Mapping[str, tuple[str, ...]]:
+        return asked_tags(self.tags)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -398,6 +442,9 @@ class ListPolicies(IdentityCommand):
     after: str = ""
     limit: int = 100
 
+    def touches(self) -> tuple[tuple[str, str], ...]:
+        return ((self.action, "policy/"),)
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TagPolicy(PolicyCommand):
@@ -406,6 +453,9 @@ class TagPolicy(PolicyCommand):
     action: ClassVar[str] = "identity:TagPolicy"
     tags: Mapping[str, str] = field(default_factory=dict)
     remove: tuple[str, ...] = ()
+
+    def context(self) -> Mapping[str, tuple[str, ...]]:
+        return asked_tags(self.tags, self.remove)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -457,6 +507,10 @@ class AttachPolicy(EntityCommand):
     policy: str
     attached: bool
 
+    def touches(self) -> tuple[tuple[str, str], ...]:
+        action = self.action if self.attached else "identity:DetachPolicyFrom"
+        return ((f"{action}{self.ref.kind.title()}", f"{self.ref.kind}/{self.ref.name}"),)
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ListAttached(EntityCommand):
@@ -484,6 +538,10 @@ class PutInlinePolicy(EntityCommand):
     name: str
     document: Document | None
 
+    def touches(self) -> tuple[tuple[str, str], ...]:
+        action = self.action if self.document is not None else "identity:DeletePolicyOf"
+        return ((f"{action}{self.ref.kind.title()}", f"{self.ref.kind}/{self.ref.name}"),)
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class GetInlinePolicies(EntityCommand):
@@ -491,6 +549,10 @@ class GetInlinePolicies(EntityCommand):
 
     action: ClassVar[str] = "identity:GetPoliciesOf"
     name: str | None = None
+
+    def touches(self) -> tuple[tuple[str, str], ...]:
+        action = "identity:GetPolicyOf" if self.name is not None else "identity:ListInlinePoliciesOf"
+        return ((f"{action}{self.ref.kind.title()}", f"{self.ref.kind}/{self.ref.name}"),)
 
 
 # --- the account ------------------------------------------------------------------------------------------------------
@@ -502,6 +564,9 @@ class SetAlias(IdentityCommand):
 
     action: ClassVar[str] = "identity:SetAlias"
     alias: str | None
+
+    def touches(self) -> tuple[tuple[str, str], ...]:
+        return ((self.action if self.alias is not None else "identity:RemoveAlias", ""),)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -524,6 +589,9 @@ class PutProvider(IdentityCommand):
     thumbprints: tuple[str, ...] = ()
     keys: str | None = None
 
+    def touches(self) -> tuple[tuple[str, str], ...]:
+        return (("identity:CreateProvider" if self.create else "identity:UpdateProvider", f"provider/{self.name}"),)
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class GetProviders(IdentityCommand):
@@ -532,6 +600,10 @@ class GetProviders(IdentityCommand):
     action: ClassVar[str] = "identity:GetProviders"
     name: str | None = None
 
+    def touches(self) -> tuple[tuple[str, str], ...]:
+        action = "identity:ListProviders" if self.name is None else "identity:GetProvider"
+        return ((action, f"provider/{self.name or ''}"),)
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DeleteProvider(IdentityCommand):
@@ -539,6 +611,9 @@ class DeleteProvider(IdentityCommand):
 
     action: ClassVar[str] = "identity:DeleteProvider"
     name: str
+
+    def touches(self) -> tuple[tuple[str, str], ...]:
+        return ((self.action, f"provider/{self.name}"),)
 
 
 # --- sessions ---------------------------------------------------------------------------------------------------------
@@ -566,6 +641,14 @@ class AssumeRole(IdentityCommand):
     def touches(self) -> tuple[tuple[str, str], ...]:
         return ((self.action, f"role/{self.role}"),)
 
+    def context(self) -> Mapping[str, tuple[str, ...]]:
+        said = {"session-name": (self.session,)}
+        if self.external_id is not None:
+            said["external-id"] = (self.external_id,)
+        if self.source_identity is not None:
+            said["source-identity"] = (self.source_identity,)
+        return {**asked_tags(self.tags), **said}
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AssumeRoleWithToken(IdentityCommand):
@@ -579,6 +662,12 @@ class AssumeRoleWithToken(IdentityCommand):
     provider: str | None = None
     duration_s: int | None = None
     policy: Document | None = None
+
+    def touches(self) -> tuple[tuple[str, str], ...]:
+        return ((self.action, f"role/{self.role}"),)
+
+    def context(self) -> Mapping[str, tuple[str, ...]]:
+        return {"session-name": (self.session,)}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -599,6 +688,9 @@ class GetFederationToken(IdentityCommand):
     duration_s: int | None = None
     policy: Document | None = None
     tags: Mapping[str, str] = field(default_factory=dict)
+
+    def context(self) -> Mapping[str, tuple[str, ...]]:
+        return asked_tags(self.tags)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
