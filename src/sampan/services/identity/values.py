@@ -206,9 +206,11 @@ class Session:
 
 @dataclass(frozen=True, slots=True)
 class Summary:
-    """Counts and limits of the account, by core names: users, users_max, groups, ..., mfa_devices, root_mfa."""
+    """Counts and limits of the account, by core names: users, users_max, groups, ..., mfa_devices, root_mfa; and its
+    alias."""
 
     counts: Mapping[str, int]
+    alias: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

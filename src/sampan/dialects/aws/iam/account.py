@@ -40,6 +40,11 @@ def bind_no_alias(call: Call) -> SetAlias:
     return SetAlias(alias=None)
 
 
+def render_aliases(call: Call, summary: Summary) -> Shown:
+    """One, or none."""
+    return {"AccountAliases": [summary.alias] if summary.alias is not None else [], "IsTruncated": False}
+
+
 def render_summary(call: Call, summary: Summary) -> Shown:
     """What IAM counts and the core counts too."""
     told = {_COUNTS[name]: count for name, count in summary.counts.items() if name in _COUNTS}
@@ -101,6 +106,7 @@ def operations() -> dict[str, Done]:
     return {
         "CreateAccountAlias": Done(bind_alias, nothing),
         "DeleteAccountAlias": Done(bind_no_alias, nothing),
+        "ListAccountAliases": Done(lambda _: GetSummary(), render_aliases),
         "GetAccountSummary": Done(lambda _: GetSummary(), render_summary),
         "CreateOpenIDConnectProvider": Done(bind_create_provider, render_create_provider),
         "GetOpenIDConnectProvider": Done(bind_get_provider, render_provider),
