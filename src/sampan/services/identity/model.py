@@ -204,7 +204,7 @@ class ListEntities(IdentityCommand):
     limit: int = 100
 
     def touches(self) -> tuple[tuple[str, str], ...]:
-        return ((f"{self.action}{self.kind.title()}s", f"{self.kind}/"),)
+        return ((f"{self.action}{self.kind.title()}s", f"{self.kind}/*"),)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -385,7 +385,7 @@ class ListMfaDevices(IdentityCommand):
     user: str | None = None
 
     def touches(self) -> tuple[tuple[str, str], ...]:
-        return ((self.action, "mfa/" if self.user is None else f"user/{self.user}"),)
+        return ((self.action, "mfa/*" if self.user is None else f"user/{self.user}"),)
 
 
 # --- policies ---------------------------------------------------------------------------------------------------------
@@ -443,7 +443,7 @@ class ListPolicies(IdentityCommand):
     limit: int = 100
 
     def touches(self) -> tuple[tuple[str, str], ...]:
-        return ((self.action, "policy/"),)
+        return ((self.action, "policy/*"),)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -602,7 +602,7 @@ class GetProviders(IdentityCommand):
 
     def touches(self) -> tuple[tuple[str, str], ...]:
         action = "identity:ListProviders" if self.name is None else "identity:GetProvider"
-        return ((action, f"provider/{self.name or ''}"),)
+        return ((action, f"provider/{self.name or '*'}"),)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
