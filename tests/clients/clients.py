@@ -17,6 +17,7 @@ import alibabacloud_oss_v2 as oss
 import oss2
 from boto3.s3.transfer import TransferConfig
 from pyarrow import fs as pafs
+
 from tests.clients import test_ali_oss, test_ossfs, test_pyarrow, test_rclone, test_s3cmd, test_s3fs
 from tests.clients.remote import Remote
 from tests.stories import driver_boto3, driver_oss2, driver_oss_v2

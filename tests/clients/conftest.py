@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+
 from tests.harness import Server
 from tests.stories.driver import Door
 from tests.stories.samples import MIB, body

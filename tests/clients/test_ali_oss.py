@@ -11,6 +11,7 @@ from pathlib import Path
 import fastcrc
 import pytest
 import requests
+
 from tests.clients.apart import node_modules_with
 from tests.clients.remote import Remote, RemoteError
 from tests.stories.driver import Door

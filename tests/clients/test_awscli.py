@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 import requests
+
 from tests.clients.remote import Remote
 from tests.stories.samples import body, md5
 

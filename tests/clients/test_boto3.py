@@ -14,6 +14,7 @@ import pytest
 import requests
 from boto3.s3.transfer import TransferConfig
 from botocore.exceptions import ClientError
+
 from tests.stories.driver import Door
 from tests.stories.driver_boto3 import connect
 from tests.stories.samples import MIB, body, md5, md5_of_parts

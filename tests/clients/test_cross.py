@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 
 import pytest
+
 from tests.clients.clients import CLIENTS, CONTENT_TYPE, META, Client
 from tests.stories.driver import Door
 from tests.stories.driver_boto3 import connect

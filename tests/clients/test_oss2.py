@@ -8,6 +8,7 @@ from pathlib import Path
 
 import oss2
 import pytest
+
 from tests.stories.driver import Door
 from tests.stories.driver_oss2 import AUTHS
 from tests.stories.samples import MIB, body, md5

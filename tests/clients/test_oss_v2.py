@@ -9,6 +9,7 @@ from pathlib import Path
 import alibabacloud_oss_v2 as oss
 import pytest
 import requests
+
 from tests.stories.driver import Door
 from tests.stories.driver_oss_v2 import connect
 from tests.stories.samples import MIB, body

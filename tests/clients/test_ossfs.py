@@ -7,6 +7,7 @@ from pathlib import Path
 
 import oss2
 import pytest
+
 from tests.clients.apart import python_with
 from tests.clients.remote import Remote, RemoteError
 from tests.clients.test_s3fs import REQUIREMENTS, WORKER

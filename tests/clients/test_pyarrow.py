@@ -9,6 +9,7 @@ import pyarrow.dataset as ds
 import pyarrow.parquet as pq
 import pytest
 from pyarrow import fs as pafs
+
 from tests.stories.driver import Door
 from tests.stories.samples import MIB, body
 

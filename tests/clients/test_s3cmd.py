@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
+
 from tests.stories.driver import Door
 from tests.stories.samples import body, md5
 

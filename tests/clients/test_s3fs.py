@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+
 from tests.clients.apart import python_with
 from tests.clients.remote import Remote, RemoteError
 from tests.stories.driver import Door

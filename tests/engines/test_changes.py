@@ -8,13 +8,13 @@ import select
 from pathlib import Path
 
 import pytest
-from tests.engines import worker
 
 from sampan.engines.changes import Changes
 from sampan.engines.store_memory import MemoryStore
 from sampan.engines.store_sqlite import SqliteStore
 from sampan.kernel.ports import Store, Transaction
 from sampan.kernel.remembered import Remembered
+from tests.engines import worker
 
 
 def put(store: Store, key: bytes, value: bytes) -> None:

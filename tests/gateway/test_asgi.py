@@ -7,12 +7,12 @@ import json
 from pathlib import Path
 
 import pytest
-from tests.gateway.world import Flow, Result, World
 
 from sampan.gateway import asgi, metrics
 from sampan.kernel import limits
 from sampan.kernel.body import Bytes, Digest
 from sampan.kernel.fault import Fault, Kind
+from tests.gateway.world import Flow, Result, World
 
 
 @pytest.fixture

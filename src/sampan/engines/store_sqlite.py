@@ -64,7 +64,7 @@ _LAYOUT = 1  # of the table; a higher one is not ours to read
 _GET = "SELECT v FROM rows WHERE k = ?"
 _SCAN = "SELECT k, v FROM rows WHERE k >= ? AND k < ? ORDER BY k"
 _SCAN_REVERSE = _SCAN + " DESC"
-_MANY = (64, 16, 4, 1)  # how many rows a statement stores; all are prepared once
+_MANY = (64, 16, 4, 3, 2, 1)  # how many rows a statement stores; all are prepared once. A small object alone has 3
 _PUTS = {n: f"INSERT OR REPLACE INTO rows VALUES {','.join(['(?,?)'] * n)}" for n in _MANY}  # noqa: S608
 _DELETES = {n: f"DELETE FROM rows WHERE k IN ({','.join('?' * n)})" for n in _MANY}  # noqa: S608
 

@@ -16,6 +16,7 @@ from sampan.services.objects import rows
 from sampan.services.objects.model import BucketCommand, Meta
 
 BUCKETS_REMEMBERED_MAX = 1024  # about 1 MB
+OBJECTS_REMEMBERED_MAX = 4096  # about 6 MB; rows, not bytes
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,10 +32,14 @@ class Context:
     readers: Mapping[Language, Reader] = field(default_factory=dict)
     buckets: Remembered[rows.BucketRow] = field(init=False)
     """Buckets by the key of their row, as of now: for a look outside of a view. Inside, read the view's own."""
+    objects: Remembered[rows.ObjectRow] = field(init=False)
+    """Current objects, likewise."""
 
     def __post_init__(self) -> None:
-        remembered = Remembered(self.store, lambda _, raw: rows.decode_bucket(raw), BUCKETS_REMEMBERED_MAX)
-        object.__setattr__(self, "buckets", remembered)
+        buckets = Remembered(self.store, lambda _, raw: rows.decode_bucket(raw), BUCKETS_REMEMBERED_MAX)
+        objects = Remembered(self.store, lambda _, raw: rows.decode_object(raw), OBJECTS_REMEMBERED_MAX)
+        object.__setattr__(self, "buckets", buckets)
+        object.__setattr__(self, "objects", objects)
 
     def fresh_id(self, now_ms: int) -> str:
         return rows.time_id(now_ms, self.chance.token(10))

@@ -130,7 +130,7 @@ async def get_object(context: Context, caller: Caller, command: GetObject) -> Fo
 
 
 def _found_at_once(context: Context, command: HeadObject, *, with_body: bool) -> Found | None:
-    """What nearly every read asks for: the current object of a bucket that is remembered. None where it takes a view.
+    """What nearly every read asks for: the current object, its bytes in one piece. None where it takes a view.
 
     Without a view, bucket and object could be of different moments; they are not if the bucket is the same after the
     object was read. The bytes are of the row that refers to them, whenever they are read. Raises KeyError if they are
@@ -142,10 +142,9 @@ def _found_at_once(context: Context, command: HeadObject, *, with_body: bool) ->
     bucket = context.buckets.find(place)
     if bucket is None:
         return None
-    raw = context.store.get(rows.current(bucket.id, command.key))
-    if raw is None or context.buckets.find(place) is not bucket:
+    row = context.objects.find(rows.current(bucket.id, command.key))
+    if row is None or context.buckets.find(place) is not bucket:
         return None
-    row = rows.decode_object(raw)
     if row.form is Form.SYMLINK or row.content.kind == "x":
         return None
     check_place(bucket, command.place)
