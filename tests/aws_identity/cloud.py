@@ -1,13 +1,11 @@
-"""All doors of AWS over the real services, in one process: the SDK's requests go in as an ASGI server would pass them.
-
-The policy language is the one made for tests (tests/identity/world.py).
-"""
+"""All doors of AWS over the real services, in one process: the SDK's requests go in as an ASGI server passes them."""
 
 from __future__ import annotations
 
 import asyncio
 import contextlib
 import io
+import json
 import logging
 import time
 from pathlib import Path
@@ -17,20 +15,37 @@ import boto3
 from botocore import UNSIGNED
 from botocore.awsrequest import AWSPreparedRequest, AWSResponse
 from botocore.config import Config
-from tests.aws.sdk import ENDPOINT, sent
-from tests.gateway.world import Lines
-from tests.identity.world import World
 
 from sampan.dialects.aws.iam.dialect import IamDialect
 from sampan.dialects.aws.s3.dialect import S3Dialect
 from sampan.dialects.aws.sts.dialect import StsDialect
+from sampan.dialects.aws.wire.policy import IamReader
+from sampan.engines.blobs_memory import MemoryBlobs
+from sampan.engines.clock_system import SystemChance
 from sampan.engines.digests import LibraryDigests
+from sampan.engines.store_memory import MemoryStore
 from sampan.gateway.asgi import Gateway, Parts
 from sampan.gateway.audit import Audit
 from sampan.gateway.dispatch import Dispatcher
+from sampan.gateway.guard import Guard
 from sampan.gateway.metrics import Counters
+from sampan.services.identity.model import Document, Language, Provided
+from sampan.services.identity.service import Identity
+from sampan.services.objects.service import Objects
+from tests.aws.sdk import ENDPOINT, sent
+from tests.gateway.world import Lines
+from tests.identity.world import SEALER, Clock
 
 KEY_ID, SECRET = "AKIATESTTESTTESTTEST", "test/secret+of+the+root+account+40+chars"
+
+
+def policy(*statements: dict[str, Any]) -> str:
+    """A policy of statements that allow, unless they say something else, and are about everything."""
+    made = [{"Effect": "Allow", **({} if "Principal" in each else {"Resource": "*"}), **each} for each in statements]
+    return json.dumps({"Version": "2012-10-17", "Statement": made})
+
+
+PROVIDED = (Provided("aws", "/", "AdministratorAccess", Document(Language.IAM, policy({"Action": "*"}))),)
 
 
 class _Raw(io.BytesIO):
@@ -42,19 +57,23 @@ class Cloud:
     """`client` gives an SDK's client whose requests end here."""
 
     def __init__(self, folder: Path) -> None:
-        self.world = World()
-        self.world.clock.ms = int(time.time()) * 1000
+        store, chance, digests, languages = MemoryStore(), SystemChance(), LibraryDigests(), {Language.IAM: IamReader()}
+        self.clock = Clock()
+        self.clock.ms = int(time.time()) * 1000
         self.audit = Lines()
-        asyncio.run(self.world.identity.adopt_root(KEY_ID, SECRET))
+        self.identity = Identity(store, self.clock, chance, SEALER, languages, PROVIDED)
+        homes = {"aws": "us-east-1", "aliyun": "cn-hangzhou"}
+        objects = Objects(store, MemoryBlobs(chance), self.clock, chance, digests, homes, languages)
+        asyncio.run(self.identity.adopt_root(KEY_ID, SECRET))
         self.gateway = Gateway(
             Parts(
                 dispatcher=Dispatcher([S3Dialect(("localhost",), "us-east-1"), IamDialect(), StsDialect()]),
-                handlers={**self.world.identity.handlers, **self.world.objects.handlers},
-                keys=self.world.identity,
-                guard=self.world.guard,
-                clock=self.world.clock,
-                chance=self.world.chance,
-                digests=LibraryDigests(),
+                handlers={**self.identity.handlers, **objects.handlers},
+                keys=self.identity,
+                guard=Guard({"objects": objects.owned, "identity": self.identity.owned}, self.identity.standing),
+                clock=self.clock,
+                chance=chance,
+                digests=digests,
                 audit=Audit(self.audit, text=False),
                 counters=Counters(folder / "one.counters"),
                 pages={},

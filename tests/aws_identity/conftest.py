@@ -5,11 +5,11 @@ from __future__ import annotations
 import time
 
 import pytest
-from tests.aws.sdk import Ring, key
-from tests.aws_identity.sdk import Door
 
 from sampan.dialects.aws.iam.dialect import IamDialect
 from sampan.dialects.aws.sts.dialect import StsDialect
+from tests.aws.sdk import Ring, key
+from tests.aws_identity.sdk import Door
 
 
 @pytest.fixture

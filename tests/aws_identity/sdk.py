@@ -10,13 +10,13 @@ from botocore import UNSIGNED
 from botocore.awsrequest import AWSPreparedRequest, AWSResponse, HeadersDict
 from botocore.config import Config
 from botocore.parsers import create_parser
-from tests.aws.sdk import ENDPOINT, SECRET, Ring, Sent, _Nothing, sent
 
 from sampan.dialects.aws.wire.service import ServiceDialect
 from sampan.gateway.contract import Exchange
 from sampan.gateway.http import Reply
 from sampan.kernel.command import Command
 from sampan.kernel.fault import Fault
+from tests.aws.sdk import ENDPOINT, SECRET, Ring, Sent, _Nothing, sent
 
 ACCOUNT = "123456789012"
 REQUEST_ID = "0123456789ABCDEF01234567"

@@ -6,7 +6,6 @@ from datetime import UTC, datetime
 from typing import Any
 
 import pytest
-from tests.aws_identity.sdk import ACCOUNT, AT_MS, Door, catch, client
 
 from sampan.kernel.command import Command
 from sampan.services.identity.model import (
@@ -36,6 +35,7 @@ from sampan.services.identity.model import (
     Summary,
     UnbindMfaDevice,
 )
+from tests.aws_identity.sdk import ACCOUNT, AT_MS, Door, catch, client
 
 AT = datetime.fromtimestamp(AT_MS // 1000, UTC)
 KEY = "AKIA234567A234567ABC"

@@ -9,10 +9,9 @@ from typing import Any
 
 import pytest
 from botocore.exceptions import ClientError
-from tests.aws_identity.cloud import Cloud
-from tests.identity.world import allow, say
 
 from sampan.services.identity.service import ROOT_ACCOUNT
+from tests.aws_identity.cloud import Cloud, policy
 
 ROLE = f"arn:aws:iam::{ROOT_ACCOUNT}:role/team/builder"
 
@@ -45,7 +44,9 @@ def test_a_user_may_what_a_policy_allows(cloud: Cloud) -> None:
     s3, iam = cloud.client("s3", keys), cloud.client("iam")
     assert refused(s3.get_object, Bucket="harbour", Key="log") == "AccessDenied"
     assert refused(cloud.client("iam", keys).list_users) == "AccessDenied"
-    made = iam.create_policy(PolicyName="readers", PolicyDocument=say(allow("objects:GetObject")).text)["Policy"]
+    made = iam.create_policy(
+        PolicyName="readers", PolicyDocument=policy({"Action": "s3:GetObject", "Resource": "arn:aws:s3:::harbour/*"})
+    )["Policy"]
     iam.attach_user_policy(UserName="ann", PolicyArn=made["Arn"])
     assert s3.get_object(Bucket="harbour", Key="log")["Body"].read() == b"calm"
     assert refused(s3.put_object, Bucket="harbour", Key="log", Body=b"storm") == "AccessDenied"
@@ -57,11 +58,11 @@ def test_a_user_may_what_a_policy_allows(cloud: Cloud) -> None:
 def test_a_role_is_assumed_by_whom_it_trusts(cloud: Cloud) -> None:
     iam = cloud.client("iam")
     cloud.client("s3").create_bucket(Bucket="harbour")
-    keys = user(cloud, "ann")
-    trust = say(allow("identity:AssumeRole", who=[f"user:{ROOT_ACCOUNT}:ann"])).text
+    keys = user(cloud, "ann", Path="/team/")
+    trust = policy({"Action": "sts:AssumeRole", "Principal": {"AWS": f"arn:aws:iam::{ROOT_ACCOUNT}:user/team/ann"}})
     role = iam.create_role(RoleName="builder", Path="/team/", AssumeRolePolicyDocument=trust)["Role"]
     assert role["Arn"] == ROLE
-    iam.put_role_policy(RoleName="builder", PolicyName="own", PolicyDocument=say(allow("*")).text)
+    iam.put_role_policy(RoleName="builder", PolicyName="own", PolicyDocument=policy({"Action": "s3:*"}))
     assert refused(cloud.client("sts").assume_role, RoleArn=ROLE, RoleSessionName="night") == "AccessDenied"
     got = cloud.client("sts", keys).assume_role(RoleArn=ROLE, RoleSessionName="night", DurationSeconds=900)
     assert got["AssumedRoleUser"]["Arn"] == f"arn:aws:sts::{ROOT_ACCOUNT}:assumed-role/builder/night"
@@ -70,9 +71,37 @@ def test_a_role_is_assumed_by_whom_it_trusts(cloud: Cloud) -> None:
     assert cloud.client("sts", session).get_caller_identity()["Arn"] == got["AssumedRoleUser"]["Arn"]
     s3 = cloud.client("s3", session)
     s3.put_object(Bucket="harbour", Key="log", Body=b"calm")
-    cloud.world.clock.ms += 900_000  # over, and the SDK's clock is not yet too wrong
+    cloud.clock.ms += 900_000  # over, and the SDK's clock is not yet too wrong
     assert refused(s3.put_object, Bucket="harbour", Key="log", Body=b"storm") == "ExpiredToken"
     assert refused(cloud.client("sts", session).get_caller_identity) == "ExpiredToken"
+
+
+def test_a_stranger_needs_the_right_word(cloud: Cloud) -> None:
+    """An external id, and a session that is allowed less than its role."""
+    iam = cloud.client("iam")
+    cloud.client("s3").create_bucket(Bucket="harbour")
+    trust = policy(
+        {
+            "Action": "sts:AssumeRole",
+            "Principal": {"AWS": ROOT_ACCOUNT},
+            "Condition": {"StringEquals": {"sts:ExternalId": "outside"}},
+        }
+    )
+    iam.create_role(RoleName="builder", Path="/team/", AssumeRolePolicyDocument=trust)
+    iam.attach_role_policy(RoleName="builder", PolicyArn="arn:aws:iam::aws:policy/AdministratorAccess")
+    keys = user(cloud, "ann")
+    iam.put_user_policy(
+        UserName="ann", PolicyName="own", PolicyDocument=policy({"Action": "sts:AssumeRole", "Resource": ROLE})
+    )
+    sts = cloud.client("sts", keys)
+    asked = {"RoleArn": ROLE, "RoleSessionName": "night", "Policy": policy({"Action": "s3:ListBucket"})}
+    assert refused(sts.assume_role, **asked) == "AccessDenied"
+    assert refused(sts.assume_role, ExternalId="inside", **asked) == "AccessDenied"
+    got = sts.assume_role(ExternalId="outside", **asked)
+    assert got["PackedPolicySize"] > 0
+    s3 = cloud.client("s3", got["Credentials"])
+    assert s3.list_objects_v2(Bucket="harbour")["KeyCount"] == 0
+    assert refused(s3.put_object, Bucket="harbour", Key="log", Body=b"") == "AccessDenied"
 
 
 def test_groups_give_what_they_have(cloud: Cloud) -> None:
@@ -80,7 +109,7 @@ def test_groups_give_what_they_have(cloud: Cloud) -> None:
     cloud.client("s3").create_bucket(Bucket="harbour")
     keys = user(cloud, "ann")
     iam.create_group(GroupName="crew")
-    iam.put_group_policy(GroupName="crew", PolicyName="own", PolicyDocument=say(allow("*")).text)
+    iam.put_group_policy(GroupName="crew", PolicyName="own", PolicyDocument=policy({"Action": "s3:*"}))
     iam.add_user_to_group(GroupName="crew", UserName="ann")
     told = iam.get_group(GroupName="crew")
     assert (told["Group"]["GroupName"], [each["UserName"] for each in told["Users"]]) == ("crew", ["ann"])
@@ -124,8 +153,8 @@ def test_pages_of_users(cloud: Cloud) -> None:
 
 def test_versions_of_a_policy(cloud: Cloud) -> None:
     iam = cloud.client("iam")
-    arn = iam.create_policy(PolicyName="p", PolicyDocument=say(allow("*")).text)["Policy"]["Arn"]
-    text = say(allow("identity:*")).text
+    arn = iam.create_policy(PolicyName="p", PolicyDocument=policy({"Action": "s3:*"}))["Policy"]["Arn"]
+    text = policy({"Action": "iam:*"})
     made = iam.create_policy_version(PolicyArn=arn, PolicyDocument=text, SetAsDefault=True)["PolicyVersion"]
     assert (made["VersionId"], made["IsDefaultVersion"]) == ("v2", True)
     told = iam.get_policy_version(PolicyArn=arn, VersionId="v2")["PolicyVersion"]

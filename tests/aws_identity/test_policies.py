@@ -7,8 +7,6 @@ from datetime import UTC, datetime
 from typing import Any
 
 import pytest
-from tests.aws_identity.sdk import ACCOUNT, AT_MS, Door, catch, client
-from tests.aws_identity.test_users import entity
 
 from sampan.kernel.command import Command
 from sampan.kernel.fault import Kind
@@ -36,6 +34,8 @@ from sampan.services.identity.model import (
     SetDefaultPolicyVersion,
     TagPolicy,
 )
+from tests.aws_identity.sdk import ACCOUNT, AT_MS, Door, catch, client
+from tests.aws_identity.test_users import entity
 
 AT = datetime.fromtimestamp(AT_MS // 1000, UTC)
 USER, GROUP, ROLE = EntityKind

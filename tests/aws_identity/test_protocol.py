@@ -6,12 +6,12 @@ import re
 from dataclasses import replace
 
 import pytest
-from tests.aws.sdk import Ring, Sent
-from tests.aws_identity.sdk import REQUEST_ID, Door, catch, client
 
 from sampan.gateway.contract import FAULTS
 from sampan.kernel.fault import Fault, Kind
 from sampan.services.identity import model
+from tests.aws.sdk import Ring, Sent
+from tests.aws_identity.sdk import REQUEST_ID, Door, catch, client
 
 
 def test_every_operation_of_the_model_is_in_the_table(iam: Door, sts: Door) -> None:

@@ -5,8 +5,6 @@ from __future__ import annotations
 from datetime import UTC, datetime
 
 import pytest
-from tests.aws.sdk import Sent
-from tests.aws_identity.sdk import ACCOUNT, AT_MS, Door, catch, client
 
 from sampan.kernel.fault import Kind
 from sampan.services.identity.model import (
@@ -20,6 +18,8 @@ from sampan.services.identity.model import (
     Session,
     WhoAmI,
 )
+from tests.aws.sdk import Sent
+from tests.aws_identity.sdk import ACCOUNT, AT_MS, Door, catch, client
 
 AT = datetime.fromtimestamp(AT_MS // 1000, UTC)
 ROLE = f"arn:aws:iam::{ACCOUNT}:role/team/builder"

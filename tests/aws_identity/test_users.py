@@ -7,7 +7,6 @@ from datetime import UTC, datetime
 from typing import Any
 
 import pytest
-from tests.aws_identity.sdk import ACCOUNT, AT_MS, Door
 
 from sampan.kernel.command import Command
 from sampan.services.identity.model import (
@@ -28,6 +27,7 @@ from sampan.services.identity.model import (
     TagEntity,
     UpdateEntity,
 )
+from tests.aws_identity.sdk import ACCOUNT, AT_MS, Door
 
 AT = datetime.fromtimestamp(AT_MS // 1000, UTC)
 USER, GROUP, ROLE = EntityKind
