@@ -56,6 +56,7 @@ class Trouble(Exception):  # noqa: N818 - what a person would call it
 
 
 def credentials_file(config: Config) -> Path:
+    """Where the root's access key is kept."""
     return config.data / "credentials.toml"
 
 

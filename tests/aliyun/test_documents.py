@@ -299,9 +299,9 @@ def test_a_page_of_a_thousand_keys_is_quick() -> None:
     x = exchange("/?max-keys=1000&encoding-type=url")
     times = []
     for _ in range(10):
-        began = time.perf_counter()
+        began = time.process_time()
         render(x, page)
-        times.append(time.perf_counter() - began)
+        times.append(time.process_time() - began)
     assert min(times) < 15e-3, "2 to 3 ms are measured"
 
 

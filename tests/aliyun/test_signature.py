@@ -275,7 +275,10 @@ def test_verifying_is_quick() -> None:
     """Far above what is measured (17 to 35 µs), far below what a mistake would cost."""
     request = sent(lambda: bucket(oss2.AuthV4("TESTAK", "TESTSK")).put_object("k", b"x")).request()
     dialect = OssDialect((), "cn-hangzhou")
-    at_ms, began = now(), time.perf_counter()
-    for _ in range(500):
-        dialect.open(request, ID, RING, at_ms)
-    assert (time.perf_counter() - began) / 500 < 400e-6
+    at_ms, times = now(), []
+    for _ in range(10):  # the best of ten, in this process's own time: other processes do not count
+        began = time.process_time()
+        for _ in range(50):
+            dialect.open(request, ID, RING, at_ms)
+        times.append((time.process_time() - began) / 50)
+    assert min(times) < 300e-6

@@ -63,7 +63,7 @@ def outside_imports(root: Path, folder: str) -> list[str]:
         f"{path}:{line}: imports {name}"
         for path, tree in modules(root)
         if path.startswith(folder)
-        for line, name in _imported(path, tree, "sampan")
+        for line, name in imported(path, tree)
         if name.partition(".")[0] not in {*sys.stdlib_module_names, "sampan"}
     ]
 
@@ -76,7 +76,7 @@ def computed_imports(root: Path, spared: Sequence[str]) -> list[str]:
             continue
         broken += [
             f"{path}:{line}: {name}"
-            for line, name in _imported(path, tree, "sampan")
+            for line, name in imported(path, tree)
             if name in ("importlib", "importlib.import_module")
         ]
         broken += [
@@ -113,7 +113,7 @@ def _pattern(pattern: str, names: Mapping[str, str]) -> re.Pattern[str]:
 
 def _ours(root: Path, path: str, tree: ast.Module, package: str) -> Iterator[tuple[int, str]]:
     """Imports of our own modules, as paths below `root`."""
-    for line, name in _imported(path, tree, package):
+    for line, name in imported(path, tree, package):
         parts = name.split(".")
         if parts[0] != package:
             continue
@@ -131,7 +131,7 @@ def _ours(root: Path, path: str, tree: ast.Module, package: str) -> Iterator[tup
                 break
 
 
-def _imported(path: str, tree: ast.Module, package: str) -> Iterator[tuple[int, str]]:
+def imported(path: str, tree: ast.Module, package: str = "sampan") -> Iterator[tuple[int, str]]:
     """Everything that a file imports, by its full dotted name, at the top or inside of functions."""
     folder = [package, *Path(path).parent.parts]
     for node in ast.walk(tree):
@@ -153,7 +153,7 @@ def uses_of_chance(root: Path, folders: Sequence[str]) -> list[str]:
     for path, tree in modules(root):
         if not path.startswith(tuple(folders)):
             continue
-        for line, name in _imported(path, tree, "sampan"):
+        for line, name in imported(path, tree):
             if name.partition(".")[0] in CHANCE_MODULES or ".".join(name.split(".")[-2:]) in CHANCE_NAMES:
                 broken.append(f"{path}:{line}: imports {name}")
         broken += [

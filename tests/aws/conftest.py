@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 
 import pytest
+from tests.aws.door import Door
 from tests.aws.sdk import Ring, key
 
 from sampan.dialects.aws.s3.dialect import S3Dialect
@@ -31,3 +32,8 @@ def keys(now_ms: int) -> Ring:
         TEMP=key("TEMP", token="the-session-token", expires_ms=now_ms + hour),
         OLD=key("OLD", token="the-session-token", expires_ms=now_ms - 1),
     )
+
+
+@pytest.fixture
+def door(dialect: S3Dialect, keys: Ring, now_ms: int) -> Door:
+    return Door(dialect, keys, now_ms)

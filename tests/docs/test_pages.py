@@ -11,8 +11,10 @@ from pathlib import Path
 import pytest
 from tests.docs.blocks import blocks
 
-from sampan import config
+from sampan import app, config
 from sampan.cli import coverage, main
+from sampan.gateway.http import Request
+from sampan.kernel.fault import Fault
 
 ROOT = Path(__file__).parents[2]
 SPOKEN = re.compile(r"(?:^\$ |`|\(|\| )(?:\./)?sampan ([a-z]+)([^`\n|)#>]*)", re.MULTILINE)
@@ -74,3 +76,17 @@ def test_links_lead_somewhere(page: str) -> None:
 
 def test_the_page_of_coverage_is_up_to_date() -> None:
     assert (ROOT / "docs" / "coverage.md").read_text() == coverage.page(config.Config())
+
+
+def test_the_errors_that_are_explained_are_errors_that_are_given() -> None:
+    given = set()
+    for dialect in app.dialects(config.Config()):
+        request = Request("GET", b"/bucket/key", b"", {"host": "127.0.0.1:4566"})
+        replies = [dialect.refuse(request, "0" * 24, Fault(kind, noun)) for kind, noun in dialect.words]
+        given |= set(re.findall(r"<Code>(\w+)</Code>", "".join(bytes(reply.body).decode() for reply in replies)))
+    table = (ROOT / "docs" / "errors.md").read_text().partition("\n## ")[0]
+    explained = {
+        code for row in re.findall(r"^\| (`[^|]*) \|", table, re.MULTILINE) for code in re.findall(r"`(\w+)`", row)
+    }
+    assert len(explained) > 10
+    assert explained - given == set()

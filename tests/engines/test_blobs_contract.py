@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+import threading
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -167,19 +168,35 @@ def test_stale_are_those_of_other_runs_drafts_included(tmp_path: Path) -> None:
     asyncio.run(main())
 
 
-def test_a_discard_waits_for_the_write_whose_caller_was_cancelled(tmp_path: Path) -> None:
+def test_a_discard_waits_for_the_write_whose_caller_was_cancelled(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Or the thread would write to a file that was closed; in its place there may be another by then."""
+    begun, go_on = threading.Event(), threading.Event()
+
+    def slow(fd: int, data: bytes) -> int:
+        begun.set()
+        go_on.wait()
+        return real(fd, data)
+
     async def main() -> None:
         blobs = DiskBlobs(tmp_path, 1, SystemChance())
-        for delay_s in (0, 0.0001, 0.001, 0.005):
-            draft = blobs.draft()
-            task = asyncio.create_task(draft.write(bytes(8 * MIB)))
-            await asyncio.sleep(delay_s)
-            task.cancel()
-            await asyncio.gather(task, return_exceptions=True)
-            await draft.discard()
-            assert files(tmp_path) == []
+        draft = blobs.draft()
+        monkeypatch.setattr("os.write", slow)
+        task = asyncio.create_task(draft.write(b"data"))
+        await asyncio.to_thread(begun.wait)
+        monkeypatch.undo()
+        task.cancel()
+        discarding = asyncio.create_task(draft.discard())
+        await asyncio.wait([task, discarding], timeout=0.1)
+        assert task.cancelled()
+        assert not discarding.done()
+        go_on.set()
+        await discarding
+        assert files(tmp_path) == []
         blobs.close()
 
+    real = os.write
     asyncio.run(main())
 
 

@@ -16,6 +16,7 @@ from tests.engines import worker
 
 from sampan.engines.store_sqlite import Damaged, SqliteStore
 from sampan.kernel.fault import Fault, Kind
+from sampan.kernel.ports import Transaction
 
 END = b"\xff"
 
@@ -208,6 +209,26 @@ def test_but_not_for_ever(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> No
     with store.view() as view:
         assert [key for key, _ in view.scan(b"", END)] == [b"b"]
     other.close()
+    store.close()
+
+
+def test_an_error_of_the_database_fails_the_batch_and_no_more(tmp_path: Path) -> None:
+    store = SqliteStore(tmp_path)
+
+    def change(transaction: Transaction) -> None:
+        transaction.put(b"half", b"")
+        raise sqlite3.OperationalError("planted")
+
+    async def main() -> None:
+        for _ in range(3):
+            with pytest.raises(Fault) as caught:
+                await store.write(change)
+            assert caught.value.kind is Kind.UNAVAILABLE
+            await put(store, b"whole")
+
+    asyncio.run(main())
+    with store.view() as view:
+        assert [key for key, _ in view.scan(b"", END)] == [b"whole"]
     store.close()
 
 

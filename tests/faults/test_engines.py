@@ -210,18 +210,14 @@ def test_a_blob_on_a_full_disk(shim: faults.Shim, servant: Servant, data: Path) 
     assert list(blobs_of(data, 2).stale()) == [blob_id]  # the refused one has left nothing
 
 
-def test_a_blob_that_cannot_be_synced(shim: faults.Shim, servant: Servant, data: Path) -> None:
-    shim.arm(sync_errors=2)
+@pytest.mark.parametrize("only", ["0" * 16, "blobs/00"], ids=["file", "folder"])
+def test_a_blob_that_cannot_be_synced(shim: faults.Shim, servant: Servant, data: Path, only: str) -> None:
+    """Neither its bytes nor its name in the folder may be left in memory."""
+    shim.arm(sync_errors=2, only=only)
     assert servant.ask("blob 1000000").startswith("! store: unavailable")
     assert servant.ask("blob 1000000").startswith("! store: unavailable")
     blob_id = servant.ask("blob 1000000")
     assert list(blobs_of(data, 2).stale()) == [blob_id]
-
-
-def test_a_blob_whose_name_cannot_be_synced(shim: faults.Shim, servant: Servant) -> None:
-    shim.arm(sync_errors=1, only="blobs/00")
-    assert servant.ask("blob 1000").startswith("! store: unavailable")
-    assert servant.ask("blob 1000").endswith("00")
 
 
 def test_a_torn_blob_is_found_and_removed(shim: faults.Shim, servant: Servant, data: Path) -> None:

@@ -94,6 +94,14 @@ def test_it_says_where_it_is(fresh_server: Server) -> None:
     assert not (fresh_server.data / "server.json").exists()
 
 
+def test_a_configuration_may_wait_in_the_data_folder(make_server: Make) -> None:
+    server = make_server()
+    server.data.mkdir()
+    (server.data / "sampan.toml").write_text("workers = 2\n")
+    server.start()
+    assert len(server.workers()) == 2
+
+
 # --- refusing to start ------------------------------------------------------------------------------------------------
 
 
@@ -244,6 +252,25 @@ def test_an_idle_connection_holds_up_no_stop(fresh_server: Server) -> None:
         begun = time.monotonic()
         assert fresh_server.stop() == 0
         assert time.monotonic() - begun < 5
+
+
+def test_a_client_that_leaves_ends_its_download(fresh_server: Server) -> None:
+    """Nothing is read for nobody, and the others do not wait meanwhile."""
+    s3 = client(fresh_server)
+    s3.create_bucket(Bucket="download")
+    s3.put_object(Bucket="download", Key="k", Body=b"x" * (64 * MIB))
+    url = s3.generate_presigned_url("get_object", Params={"Bucket": "download", "Key": "k"})
+    target = url.partition(fresh_server.host)[2]
+    with socket.create_connection(("127.0.0.1", fresh_server.port)) as leaving:
+        leaving.sendall(f"GET {target} HTTP/1.1\r\nHost: {fresh_server.host}\r\n\r\n".encode())
+        leaving.recv(MIB)
+        time.sleep(0.5)
+    end = time.monotonic() + 10
+    while time.monotonic() < end and "GetObject" not in fresh_server.log:
+        time.sleep(0.05)
+    (entry,) = [json.loads(line) for line in fresh_server.log.splitlines() if "GetObject" in line]
+    assert entry["fault"] == "truncated reply"
+    assert entry["sent"] < 32 * MIB
 
 
 # --- TLS --------------------------------------------------------------------------------------------------------------

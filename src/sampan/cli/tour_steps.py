@@ -31,6 +31,7 @@ PART = 8 * MIB
 ONCE = Config(retries={"total_max_attempts": 1})  # a retry would hide what the first answer was
 KEY = "crew list/grüße, 船 & co (1+1=2).txt"  # what a sloppy canonical request would trip over
 PLAIN = "text/plain"
+FAR_AWAY = ("sa-east-1", "me-central-1")  # regions of each cloud that no default is likely to be
 TEXT = b"Both doors open on the same deck.\n" * 100
 
 
@@ -330,6 +331,18 @@ def _expired(t: Traveller) -> str:
     return "403 AccessDenied, as expired, from both"
 
 
+def _elsewhere(t: Traveller) -> str:
+    # Without a link, boto3 would read the right region from the error and try again.
+    s3 = boto3.client("s3", region_name=FAR_AWAY[0], config=Config(signature_version="s3v4"))
+    link = s3.generate_presigned_url("get_object", Params={"Bucket": t.from_aws, "Key": KEY})
+    status, body = t.fetch(link)
+    check(status == 400 and b"AuthorizationHeaderMalformed" in body, f"S3 answered with {status}")
+    check(f"<Region>{t.door.region_aws}</Region>".encode() in body, "S3 does not name the right region")
+    bucket = oss2.Bucket(t.auth, t.door.url, t.from_aws, region=FAR_AWAY[1])
+    expect(lambda: bucket.get_object(KEY), 400, "InvalidArgument")
+    return "400 AuthorizationHeaderMalformed, 400 InvalidArgument"
+
+
 def _aws_url(t: Traveller, seconds: int) -> str:
     params = {"Bucket": t.from_aws, "Key": KEY, "ResponseContentType": PLAIN}
     return str(t.s3.generate_presigned_url("get_object", Params=params, ExpiresIn=seconds))
@@ -411,6 +424,7 @@ STEPS: tuple[Step, ...] = (
     Step("Nobody without a key", "Presigned links of both clouds", "plain HTTP", _presigned),
     Step("Nobody without a key", "The same links, tampered with", "plain HTTP", _tampered),
     Step("Nobody without a key", "Links whose time is over", "plain HTTP", _expired),
+    Step("Nobody without a key", "Signed for another region", "boto3, oss2", _elsewhere),
     Step(
         "And a third SDK",
         "Put with alibabacloud-oss-v2, read by both",

@@ -21,6 +21,8 @@ from sampan.engines.disk import sync_file, sync_folder
 
 FORMAT = 1
 _MAGIC = "sampan data folder, format "
+# What may be there before the first start: what a crash at that time has left, a configuration, a disk of its own.
+_HARMLESS = frozenset({"lock", "format.new", "sampan.toml", "lost+found"})
 
 
 class FolderError(Exception):
@@ -95,8 +97,7 @@ def _format(path: Path) -> int | None:
     try:
         text = (path / "format").read_text("ascii", "replace")
     except FileNotFoundError:
-        # A crash while the folder was made has left no more than these.
-        strange = sorted(entry.name for entry in path.iterdir() if entry.name not in ("lock", "format.new"))
+        strange = sorted(entry.name for entry in path.iterdir() if entry.name not in _HARMLESS)
         if strange:
             raise Foreign(f"{path} is not empty and not a data folder: it holds {strange[0]!r}") from None
         return None

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, MutableMapping
 from typing import Any
-from urllib.parse import unquote
+from urllib.parse import unquote_to_bytes
 
 from sampan.kernel.body import Outflow
 from sampan.kernel.fault import Fault, Kind
@@ -43,7 +43,7 @@ class Request:
         self.method = method
         self.raw_path = text(raw_path)
         self.raw_query = text(raw_query)
-        self.path = unquote(self.raw_path, "utf-8", "surrogateescape") if "%" in self.raw_path else self.raw_path
+        self.path = text(unquote_to_bytes(raw_path)) if b"%" in raw_path else self.raw_path
         self.query = parse_query(self.raw_query) if raw_query else ()
         self.headers = headers
         host = headers.get("host", "")
@@ -89,7 +89,8 @@ def parse_query(raw: str) -> tuple[tuple[str, str], ...]:
 def _decode(part: str) -> str:
     if "+" in part:
         part = part.replace("+", " ")
-    return unquote(part, "utf-8", "surrogateescape") if "%" in part else part
+    # By way of bytes: half the time of `unquote`, and a character that is half escaped and half not is still read.
+    return text(unquote_to_bytes(part.encode("utf-8", "surrogateescape"))) if "%" in part else part
 
 
 class Reply:

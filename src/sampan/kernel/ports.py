@@ -106,12 +106,16 @@ class Blobs(Protocol):
 
 
 class Clock(Protocol):
+    """The time, given from outside so that a test can say what it is."""
+
     def now_ms(self) -> int:
         """Milliseconds since 1970-01-01T00:00:00Z."""
         ...
 
 
 class Chance(Protocol):
+    """Randomness, given from outside so that a test can repeat it."""
+
     def token(self, n_bytes: int) -> bytes:
         """`n_bytes` that nobody can guess."""
         ...
@@ -130,6 +134,8 @@ class Digester(Protocol):
 
 
 class Digests(Protocol):
+    """Computes several digests of the same bytes in one pass."""
+
     def start(self, algorithms: Iterable[str]) -> Digester:
         """Algorithms: md5, sha1, sha256, crc32, crc32c, crc64nvme, crc64xz. Raises KeyError for another."""
         ...

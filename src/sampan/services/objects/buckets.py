@@ -48,6 +48,7 @@ def check_name(name: str) -> None:
 
 
 def bucket_info(row: rows.BucketRow) -> BucketInfo:
+    """A bucket's row as callers see it."""
     return BucketInfo(row.name, row.owner, row.created_ms, row.places, row.versioning, row.note)
 
 

@@ -60,6 +60,7 @@ def fill(row: rows.ObjectRow, staged: Staged) -> None:
 
 
 def written(row: rows.ObjectRow, version: str | None, source_version: str | None = None) -> Written:
+    """What the writer of a row gets back."""
     return Written(
         row.etag, row.size, row.crc64, row.modified_ms, version, row.checksums,
         checksum_type=row.checksum_type, source_version=source_version,

@@ -85,6 +85,7 @@ def _checksum_type(algorithm: str | None, wanted: ChecksumType | None) -> Checks
 
 
 def upload_info(row: rows.UploadRow) -> UploadInfo:
+    """An upload's row as callers see it."""
     return UploadInfo(
         row.key, row.upload, row.owner, row.created_ms, row.storage_class, row.checksum,
         row.checksum_type,
@@ -159,6 +160,7 @@ async def _put_part(
 
 
 def part_info(row: rows.PartRow, source_version: str | None = None) -> PartInfo:
+    """A part's row as callers see it."""
     return PartInfo(row.number, row.size, row.etag, row.modified_ms, row.crc64, row.checksums, source_version)
 
 

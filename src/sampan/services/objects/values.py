@@ -19,6 +19,8 @@ from sampan.kernel.fault import Fault
 
 
 class Versioning(enum.StrEnum):
+    """Whether a bucket keeps old versions. What was enabled once can be suspended, but is never again `NEVER`."""
+
     NEVER = "never"
     ENABLED = "enabled"
     SUSPENDED = "suspended"
@@ -213,6 +215,8 @@ class Deleted:
 
 @dataclass(frozen=True, slots=True)
 class Tagged:
+    """The tags of one version of an object."""
+
     tags: Mapping[str, str]
     version: str | None = None
 
@@ -228,6 +232,8 @@ class ObjectPage:
 
 @dataclass(frozen=True, slots=True)
 class VersionPage:
+    """`next` and `next_version` are the `after` and `version_after` of the next page; `next` is None at the end."""
+
     versions: tuple[ObjectInfo, ...]
     prefixes: tuple[str, ...]
     next: str | None
@@ -236,6 +242,8 @@ class VersionPage:
 
 @dataclass(frozen=True, slots=True)
 class UploadInfo:
+    """An unfinished upload. `checksum` is the algorithm to keep, or None."""
+
     key: str
     upload: str
     owner: str
@@ -247,6 +255,8 @@ class UploadInfo:
 
 @dataclass(frozen=True, slots=True)
 class PartInfo:
+    """A part. `etag` is its MD5; `source_version` the version that it was copied from, if that had one."""
+
     number: int
     size: int
     etag: str
@@ -270,6 +280,8 @@ class PartPage:
 
 @dataclass(frozen=True, slots=True)
 class UploadPage:
+    """`next` and `next_upload` are the `after` and `upload_after` of the next page; `next` is None at the end."""
+
     uploads: tuple[UploadInfo, ...]
     prefixes: tuple[str, ...]
     next: str | None

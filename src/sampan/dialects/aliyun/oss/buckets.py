@@ -222,6 +222,7 @@ def bind_delete_bucket_tags(x: OssExchange, _: bytes) -> PutBucketTags:
 
 
 def tagging(tags: Mapping[str, str], headers: replies.Headers | None = None) -> Reply:
+    """The document that lists tags, of a bucket or of an object."""
     rows = "".join([f"<Tag><Key>{escape(k)}</Key><Value>{escape(v)}</Value></Tag>" for k, v in tags.items()])
     return replies.xml("Tagging", f"<TagSet>{rows}</TagSet>", headers)
 

@@ -47,6 +47,7 @@ class OssExchange(Exchange):
 
 
 def invalid(name: str, value: str, why: str = "") -> Fault:
+    """INVALID "argument", ready to be raised; of the value, the first 128 characters are told."""
     return Fault(Kind.INVALID, "argument", why, name=name, value=value[:128])
 
 
@@ -85,6 +86,7 @@ def url_encoded(x: OssExchange) -> bool:
 
 
 def version(x: OssExchange) -> str | None:
+    """The version that is asked for, or None for the current one."""
     return x.params.get("versionId") or None
 
 
@@ -97,6 +99,7 @@ def continuation(token: str) -> str:
 
 
 def continuation_token(key: str) -> str:
+    """The token of ListObjectsV2 that goes on after a key: opaque to clients, as OSS's is."""
     return base64.urlsafe_b64encode(key.encode()).decode()
 
 
@@ -122,6 +125,7 @@ def object_acl(x: OssExchange) -> str:
 
 
 def storage_class(x: OssExchange) -> StorageClass:
+    """The storage class that a writer asks for. Raises Fault(INVALID, "argument")."""
     value = x.request.headers.get("x-oss-storage-class")
     return StorageClass.STANDARD if value is None else names.storage_class(value)
 
@@ -217,6 +221,7 @@ def byte_range(x: OssExchange) -> Range | None:
 
 
 def read_range(value: str, *, lenient: bool) -> Range | None:
+    """A Range header's value, or None for one that cannot be read, which OSS ignores."""
     match = _RANGE.fullmatch(value)
     if match is None or value == "bytes=-":
         return None

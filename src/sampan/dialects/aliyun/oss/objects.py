@@ -112,6 +112,7 @@ def render_copy(x: OssExchange, result: Written) -> Reply:
 
 
 def copied(modified_ms: int, etag: str) -> str:
+    """What the results of CopyObject and UploadPartCopy hold."""
     return f"<LastModified>{iso_date(modified_ms)}</LastModified><ETag>{replies.etag(etag)}</ETag>"
 
 

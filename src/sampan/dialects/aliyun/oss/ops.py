@@ -51,8 +51,10 @@ _DONE = (
 
 
 def all_routes() -> list[Route]:
+    """Every operation of OSS, done or not."""
     return [*_DONE, *undone.routes()]
 
 
 def table() -> Routes:
+    """The routes, ready to be asked."""
     return Routes(all_routes())

@@ -24,6 +24,7 @@ def xml(root: str, content: str, headers: Headers | None = None) -> Reply:
 
 
 def empty(status: int = 200, headers: Headers | None = None) -> Reply:
+    """A reply without a body."""
     return Reply(status, headers or [])
 
 
@@ -33,15 +34,18 @@ def shown(name: str, encoded: bool) -> str:
 
 
 def owner(account: str) -> str:
+    """An account as documents show it: its 16 digits, as id and as name."""
     digits = aliyun_account(account)
     return f"<Owner><ID>{digits}</ID><DisplayName>{digits}</DisplayName></Owner>"
 
 
 def boolean(value: bool) -> str:
+    """A truth in OSS's XML."""
     return "true" if value else "false"
 
 
 def etag(value: str) -> str:
+    """An ETag as OSS shows it: quoted, in capitals."""
     return f'"{value.upper()}"'
 
 
@@ -51,6 +55,7 @@ def content_md5(value: str) -> Headers:
 
 
 def version_headers(version: str | None) -> Headers:
+    """What names the version of an object; nothing in a bucket that never had any."""
     return [] if version is None else [("x-oss-version-id", version)]
 
 
@@ -64,6 +69,7 @@ def written(result: Written) -> Headers:
 
 
 def part_headers(part: PartInfo) -> Headers:
+    """What a reply says of a part that was stored."""
     return [("etag", etag(part.etag)), ("x-oss-hash-crc64ecma", str(part.crc64))]
 
 
@@ -92,6 +98,7 @@ def object_headers(info: ObjectInfo) -> Headers:
 
 
 def listed_version(version: str | None) -> str:
+    """A version as listings show it."""
     return version or NULL_VERSION
 
 

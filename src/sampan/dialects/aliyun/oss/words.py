@@ -22,6 +22,8 @@ _VALUE_CHARS_MAX = 8192  # of one value in an error: a string to sign may be lon
 
 
 class Word(NamedTuple):
+    """An error of OSS: its code, status and sentence, and its EC where the vendor's pages name one."""
+
     code: str
     status: int
     text: str
@@ -268,9 +270,9 @@ def _headers(fault: Fault) -> list[tuple[str, str]]:
     facts = fault.facts
     found: list[tuple[str, str]] = []
     match (fault.kind, fault.noun):
-        case (Kind.UNCHANGED, "object"):
+        case (Kind.UNCHANGED, "object") if "etag" in facts:
             found += [("etag", f'"{str(facts["etag"]).upper()}"'), ("last-modified", http_date(facts["modified_ms"]))]
-        case (Kind.MISMATCH, "position"):
+        case (Kind.MISMATCH, "position") if "expected" in facts:
             found.append(("x-oss-next-append-position", str(facts["expected"])))
         case (Kind.CONFLICT, "delete marker"):
             found += [("x-oss-delete-marker", "true"), ("allow", "DELETE")]

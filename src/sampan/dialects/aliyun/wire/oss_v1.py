@@ -60,6 +60,7 @@ def from_query(request: Request) -> Claim:
 
 
 def string_to_sign(request: Request, claim: Claim, resource: str) -> str:
+    """What V1 signs: method, digest, type, date, `x-oss-` headers and the resource with its sub-resources, decoded."""
     headers = request.headers
     subresources = sorted(
         (name, value)

@@ -53,6 +53,7 @@ def from_query(request: Request) -> Claim:
 
 
 def string_to_sign(request: Request, claim: Claim, resource: str) -> str:
+    """What V2 signs: as V1, but with everything of the query, and the resource percent-encoded as a whole."""
     headers = request.headers
     encoded = percent(resource)
     query = sorted((percent(name), percent(value)) for name, value in request.query if name != "x-oss-signature")

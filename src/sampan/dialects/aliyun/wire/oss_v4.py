@@ -82,6 +82,7 @@ def _credential(text: str, date: str) -> tuple[str, Scope]:
 
 
 def canonical_request(request: Request, claim: Claim, resource: str) -> str:
+    """The request in the one form that V4 hashes. The query is sorted and encoded, a `/` of the path stays."""
     query = sorted((percent(name), percent(value)) for name, value in request.query if name != "x-oss-signature")
     encoded = "&".join([f"{name}={value}" if value else name for name, value in query])
     return (
@@ -92,6 +93,7 @@ def canonical_request(request: Request, claim: Claim, resource: str) -> str:
 
 
 def string_to_sign(request: Request, claim: Claim, resource: str) -> str:
+    """What V4 signs: the time, the scope and the hash of the canonical request."""
     digest = hashlib.sha256(encode(canonical_request(request, claim, resource))).hexdigest()
     return f"{SCHEME}\n{claim.date}\n{claim.scope}\n{digest}"
 
@@ -120,6 +122,7 @@ class DerivedKeys:
 
 
 def derive(secret: str, scope: Scope) -> bytes:
+    """The key that signs for one day, region and product: a chain of HMACs that begins with the secret."""
     key = encode("aliyun_v4" + secret)
     for step in (scope.date, scope.region, scope.product, "aliyun_v4_request"):
         key = hmac.digest(key, step.encode(), "sha256")

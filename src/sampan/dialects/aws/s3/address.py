@@ -14,7 +14,7 @@ from dataclasses import dataclass
 _AMAZON = r"s3(?:[.-][a-z0-9-]+){0,3}\.amazonaws\.com(?:\.cn)?"
 _LOCALSTACK = r"s3(?:\.[a-z0-9-]+)?\.localhost\.localstack\.cloud"
 _OSS = r"(?:s3\.)?oss-[a-z0-9-]+\.aliyuncs\.com"
-_BUCKET = r"(?P<bucket>[A-Za-z0-9._-]+)\."
+_BUCKET = r"(?P<bucket>[A-Za-z0-9._-]+?)\."  # the shortest, so that "s3." belongs to the domain
 
 ENDPOINT_HOSTS = rf"(?:.+\.)?(?:{_AMAZON}|{_LOCALSTACK})"
 """Hosts that serve S3 alone, with a bucket before them or without."""

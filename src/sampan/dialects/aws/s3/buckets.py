@@ -49,6 +49,9 @@ def _place(exchange: S3Exchange, constraint: str) -> Place | None:
         raise Fault(Kind.INVALID, "argument", name="LocationConstraint", value=constraint[:64])
     if signed is None:
         return Place(names.CLOUD, constraint) if constraint else None
+    if not _REGION(signed.region):
+        # s3cmd signs for "US" until it is told better.
+        raise Fault(Kind.INVALID, "region", expected=names.FIRST_REGION, given=signed.region[:64])
     if signed.region not in (names.FIRST_REGION, constraint):
         raise Fault(
             Kind.INVALID,

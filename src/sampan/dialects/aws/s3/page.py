@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Mapping
-from urllib.parse import quote
+from urllib.parse import quote_plus
 
 from sampan.dialects.aws.s3 import names
 from sampan.dialects.aws.s3.exchange import S3Exchange
@@ -17,7 +17,7 @@ from sampan.services.objects.model import ChecksumType
 XMLNS = "http://s3.amazonaws.com/doc/2006-03-01/"
 
 Encode = Callable[[str], str]
-_PLAIN = re.compile(r"[A-Za-z0-9/._~-]*").fullmatch
+_PLAIN = re.compile(r"[A-Za-z0-9/._*-]*").fullmatch
 
 
 def document(root: str, content: str, headers: list[tuple[str, str]] | None = None) -> Reply:
@@ -47,8 +47,8 @@ def encoding(exchange: S3Exchange) -> tuple[Encode, str]:
 
 
 def url_encode(value: str) -> str:
-    """Percent-encoded, "/" kept. A space is %20, which every client reads, and not "+", which some do not."""
-    return value if _PLAIN(value) else quote(value, safe="/-_.~", errors="replace")
+    """Percent-encoded as S3 does it: a space is "+", "/" and "*" stay, "~" does not."""
+    return value if _PLAIN(value) else quote_plus(value, safe="/*", errors="replace").replace("~", "%7E")
 
 
 def checksums(values: Mapping[str, bytes], checksum_type: ChecksumType | None = None, etag: str = "") -> str:
