@@ -324,7 +324,7 @@ class BindMfaDevice(UserCommand):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class UnbindMfaDevice(UserCommand):
-    """-> None."""
+    """`name` "" is whichever the user has. -> None."""
 
     action: ClassVar[str] = "identity:UnbindMfaDevice"
     name: str
@@ -501,6 +501,13 @@ class SetAlias(IdentityCommand):
 
     action: ClassVar[str] = "identity:SetAlias"
     alias: str | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class GetAlias(IdentityCommand):
+    """-> str | None."""
+
+    action: ClassVar[str] = "identity:GetAlias"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
