@@ -79,7 +79,7 @@ def _tags(x: OpenApiExchange, found: Any) -> Members:
         if members.tagged(thing.tags, wanted)
         for key, value in sorted(thing.tags.items())
     ]
-    return {"TagResources": {"TagResource": rows}, "NextToken": found.next if isinstance(found, Page) else None}
+    return {"TagResources": rows, "NextToken": found.next if isinstance(found, Page) else None}
 
 
 def _named(thing: Entity | Policy) -> str:

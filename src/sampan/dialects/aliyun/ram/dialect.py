@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from sampan.dialects.aliyun.ram import account, keys, policies, roles, users
-from sampan.dialects.aliyun.ram.words import WORDS
 from sampan.dialects.aliyun.wire.openapi import OpenApiDialect, Product
 from sampan.dialects.aliyun.wire.openapi_signature import Nonces
+from sampan.dialects.aliyun.wire.ram_words import WORDS
 
 
 class RamDialect(OpenApiDialect):

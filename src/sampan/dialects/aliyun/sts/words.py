@@ -5,6 +5,7 @@ Sources: the vendor's pages "AssumeRole" and "AssumeRoleWithOIDC", and its FAQ a
 
 from __future__ import annotations
 
+from sampan.dialects.aliyun.wire import ram_words
 from sampan.dialects.aliyun.wire.openapi_words import Word, Words
 from sampan.kernel.fault import Fault, Kind
 
@@ -24,13 +25,11 @@ def _grammar(fault: Fault) -> Word:
 
 
 WORDS: Words = {
+    **ram_words.WORDS,
     (Kind.DENIED, "action"): _NO_PERMISSION,
     (Kind.DENIED, "assume role"): _NO_PERMISSION,
     (Kind.MISSING, "account"): Word("EntityNotExist.Role", 404, "The specified role does not exist."),
     (Kind.MISSING, "role"): Word("EntityNotExist.Role", 404, "The specified role does not exist."),
-    (Kind.MISSING, "policy"): Word("EntityNotExist.Policy", 404, "The specified policy does not exist."),
-    (Kind.MISSING, "provider"): Word("EntityNotExist.OIDCProvider", 404, "The specified OIDC provider does not exist."),
-    (Kind.MISSING, "user"): Word("EntityNotExist.User", 404, "The user does not exist."),
     (Kind.INVALID, "name"): Word("InvalidParameter.RoleArn", 400, "The parameter RoleArn is wrongly formed."),
     (Kind.INVALID, "session name"): Word(
         "InvalidParameter.RoleSessionName", 400, "The parameter RoleSessionName is wrongly formed."
@@ -46,7 +45,4 @@ WORDS: Words = {
     (Kind.EXPIRED, "identity token"): Word(
         "AuthenticationFail.OIDCToken.Expired", 401, "This OIDC token is already expired."
     ),
-    (Kind.INVALID, "mfa code"): Word("CheckAuthenticationCodeFail", 403, "The authentication code is incorrect."),
-    (Kind.INVALID, "tags"): Word("InvalidParameter.Tag", 400, "A tag is not valid."),
-    (Kind.TOO_MANY, "tags"): Word("LimitExceeded.Tag", 400, "There are too many tags."),
 }

@@ -1,4 +1,4 @@
-"""RAM's words for the faults of identity.
+"""RAM's words for the faults of identity, which STS takes over where it has none of its own.
 
 Sources: the vendor's page "Error messages" of RAM, and what tools that manage RAM look for.
 """
@@ -122,5 +122,10 @@ WORDS: Words = {
     (Kind.INVALID, "password"): Word(
         "InvalidParameter.Password.TooWeak", 400, 'The parameter "Password" does not comply with the password policy.'
     ),
+    (Kind.DENIED, "assume role"): Word("NoPermission", 403, "You are not authorized to do this action."),
+    (Kind.INVALID, "duration"): Word("InvalidParameter.DurationSeconds", 400, "The duration is not allowed."),
+    (Kind.INVALID, "session name"): Word("InvalidParameter.RoleSessionName", 400, "The session's name is not valid."),
+    (Kind.INVALID, "identity token"): Word("AuthenticationFail.OIDCToken.Invalid", 401, "The OIDC token is invalid."),
+    (Kind.EXPIRED, "identity token"): Word("AuthenticationFail.OIDCToken.Expired", 401, "The OIDC token is expired."),
     (Kind.INVALID, "mfa code"): Word("CheckAuthenticationCodeFail", 403, "The authentication code is incorrect."),
 }
