@@ -7,6 +7,7 @@ rendered from the service's own values.
 from __future__ import annotations
 
 import contextlib
+import ssl
 import threading
 from collections.abc import Callable, Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -18,6 +19,7 @@ from sampan.dialects.aliyun.oss.dialect import OssDialect
 from sampan.dialects.aliyun.ram.dialect import RamDialect
 from sampan.dialects.aliyun.sts.dialect import AliyunStsDialect
 from sampan.dialects.aws.s3.dialect import S3Dialect
+from sampan.engines.authority import Certificates
 from sampan.engines.clock_system import SystemClock
 from sampan.engines.digests import LibraryDigests
 from sampan.gateway.dispatch import Dispatcher
@@ -65,7 +67,7 @@ class Door:
 
 
 @contextlib.contextmanager
-def opened(*keys: Any) -> Iterator[Door]:
+def opened(*keys: Any, certificates: Certificates | None = None) -> Iterator[Door]:
     """A server on a free port, until the block ends."""
     nonces = Once()
     dispatcher = Dispatcher(
@@ -119,6 +121,10 @@ def opened(*keys: Any) -> Iterator[Door]:
         return reply
 
     server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+    if certificates is not None:
+        context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+        context.load_cert_chain(certificates.certificate, certificates.key)
+        server.socket = context.wrap_socket(server.socket, server_side=True)
     door = Door(server.server_port)
     thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.05})
     thread.start()
