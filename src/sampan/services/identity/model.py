@@ -360,7 +360,7 @@ class BindMfaDevice(UserCommand):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class UnbindMfaDevice(UserCommand):
-    """-> None."""
+    """`name` "" is whichever the user has. -> None."""
 
     action: ClassVar[str] = "identity:UnbindMfaDevice"
     name: str
@@ -567,6 +567,13 @@ class SetAlias(IdentityCommand):
 
     def touches(self) -> tuple[tuple[str, str], ...]:
         return ((self.action if self.alias is not None else "identity:RemoveAlias", ""),)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class GetAlias(IdentityCommand):
+    """-> str | None."""
+
+    action: ClassVar[str] = "identity:GetAlias"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

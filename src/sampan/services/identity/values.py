@@ -134,7 +134,8 @@ class MfaDevice:
 
 @dataclass(frozen=True, slots=True)
 class Policy:
-    """A managed policy. `cloud` is the cloud whose own it is, or "" for an account's."""
+    """A managed policy. `cloud` is the cloud whose own it is, or "" for an account's. `document` is that of the default
+    version, which GetPolicy alone tells."""
 
     policy: str
     name: str
@@ -149,6 +150,7 @@ class Policy:
     description: str = ""
     tags: Mapping[str, str] = field(default_factory=dict)
     boundaries: int = 0
+    document: Document | None = None
 
 
 @dataclass(frozen=True, slots=True)
