@@ -10,25 +10,35 @@ import asyncio
 import contextlib
 import errno
 import fcntl
+import gc
 import json
 import logging
 import os
 import signal
 import sys
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from types import MappingProxyType
 
 from sampan import __version__
 from sampan.config import Config
 from sampan.dialects.aliyun.oss.dialect import OssDialect
+from sampan.dialects.aliyun.ram.dialect import RamDialect
+from sampan.dialects.aliyun.sts.dialect import AliyunStsDialect
+from sampan.dialects.aliyun.wire.openapi_signature import KEPT_MS
+from sampan.dialects.aliyun.wire.policy import RamReader
+from sampan.dialects.aws.iam.dialect import IamDialect
 from sampan.dialects.aws.s3.dialect import S3Dialect
+from sampan.dialects.aws.sts.dialect import StsDialect
+from sampan.dialects.aws.wire.policy import IamReader
 from sampan.engines import authority, credentials
 from sampan.engines.blobs_disk import DiskBlobs
 from sampan.engines.clock_system import SystemChance, SystemClock
 from sampan.engines.credentials import Credentials
 from sampan.engines.digests import LibraryDigests
 from sampan.engines.folder import DataFolder, FolderError
+from sampan.engines.nonces import NonceTable
 from sampan.engines.sealer import AesSealer, load_key
 from sampan.engines.store_sqlite import Damaged, SqliteStore
 from sampan.gateway import logs, metrics
@@ -39,9 +49,12 @@ from sampan.gateway.dispatch import Dispatcher
 from sampan.gateway.guard import Guard
 from sampan.gateway.http import Reply
 from sampan.kernel.fault import Fault, Kind
+from sampan.kernel.policy import Reader
+from sampan.services.identity.model import Language
 from sampan.services.identity.service import ROOT_ACCOUNT, Identity
 from sampan.services.objects.service import Objects
 
+READERS: Mapping[Language, Reader] = MappingProxyType({Language.IAM: IamReader(), Language.RAM: RamReader()})
 # How often a waiting thread may ask for the interpreter: see `engines.store_sqlite`.
 SWITCH_S = 50e-6
 ELECTION_S = 2  # how soon another worker takes over what one does for all
@@ -129,7 +142,7 @@ def open_objects(config: Config) -> Iterator[Objects]:
         blobs = DiskBlobs(config.data / "blobs", 0, chance)
     try:
         with _troubles(config):
-            yield Objects(store, blobs, SystemClock(), chance, LibraryDigests(), config.regions)
+            yield Objects(store, blobs, SystemClock(), chance, LibraryDigests(), config.regions, READERS)
     finally:
         blobs.close()
         store.close()
@@ -190,7 +203,8 @@ def _troubles(config: Config) -> Iterator[None]:
 
 
 def _identity(config: Config, store: SqliteStore) -> Identity:
-    return Identity(store, SystemClock(), SystemChance(), AesSealer(load_key(config.data / "secrets.key")))
+    sealer = AesSealer(load_key(config.data / "secrets.key"))
+    return Identity(store, SystemClock(), SystemChance(), sealer, READERS)
 
 
 # --- a worker ---------------------------------------------------------------------------------------------------------
@@ -198,7 +212,15 @@ def _identity(config: Config, store: SqliteStore) -> Identity:
 
 def dialects(config: Config) -> tuple[Dialect, ...]:
     """Every protocol that is spoken."""
-    return (S3Dialect(config.domains, config.region_aws), OssDialect(config.domains, config.region_aliyun))
+    nonces = NonceTable(_counters_folder(config) / "nonces", KEPT_MS)
+    return (
+        S3Dialect(config.domains, config.region_aws),
+        IamDialect(),
+        StsDialect(),
+        OssDialect(config.domains, config.region_aliyun),
+        RamDialect(config.region_aliyun, nonces),
+        AliyunStsDialect(config.region_aliyun, nonces),
+    )
 
 
 def worker(prepared: Prepared, parent: int) -> Gateway:
@@ -209,7 +231,7 @@ def worker(prepared: Prepared, parent: int) -> Gateway:
     clock, chance, digests = SystemClock(), SystemChance(), LibraryDigests()
     store = SqliteStore(config.data / "store")
     objects = Objects(
-        store, DiskBlobs(config.data / "blobs", prepared.run, chance), clock, chance, digests, config.regions
+        store, DiskBlobs(config.data / "blobs", prepared.run, chance), clock, chance, digests, config.regions, READERS
     )
     identity = _identity(config, store)
     counters_folder = _counters_folder(config)
@@ -226,7 +248,7 @@ def worker(prepared: Prepared, parent: int) -> Gateway:
     @contextlib.asynccontextmanager
     async def life() -> AsyncIterator[None]:
         elected = _elected(counters_folder / "maintenance.lock", objects.maintain, log)
-        tasks = [asyncio.create_task(elected), asyncio.create_task(_outlive_nobody(parent))]
+        tasks = [asyncio.create_task(work) for work in (elected, identity.maintain(), _outlive_nobody(parent))]
         try:
             yield
         finally:
@@ -235,12 +257,12 @@ def worker(prepared: Prepared, parent: int) -> Gateway:
             await asyncio.gather(*tasks, return_exceptions=True)
             store.close()
 
-    return Gateway(
+    gateway = Gateway(
         Parts(
             dispatcher=Dispatcher(dialects(config)),
             handlers={**objects.handlers, **identity.handlers},
             keys=identity,
-            guard=Guard({"objects": objects.owner}),
+            guard=Guard({"objects": objects.owned, "identity": identity.owned}, identity.standing, identity.used),
             clock=clock,
             chance=chance,
             digests=digests,
@@ -251,6 +273,10 @@ def worker(prepared: Prepared, parent: int) -> Gateway:
             log=log,
         )
     )
+    # What is here now stays until the end: the garbage collector need not look at it again and again.
+    gc.collect()
+    gc.freeze()
+    return gateway
 
 
 def text_logs(config: Config) -> bool:

@@ -8,12 +8,12 @@ from typing import Any
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from tests.aws.sdk import Ring, Sent, catch, client, fault_of, key, outcome, presigned
 
 from sampan.dialects.aws.s3.dialect import S3Dialect
 from sampan.dialects.aws.wire import dates
 from sampan.dialects.aws.wire.sigv4 import SigV4
 from sampan.kernel.fault import Fault, Kind
+from tests.aws.sdk import Ring, Sent, catch, client, fault_of, key, outcome, presigned
 
 HOUR_MS = 3600 * 1000
 KEYS = (
@@ -137,6 +137,7 @@ def _presign_with(url: str, method: str) -> str:
     from botocore.auth import S3SigV4QueryAuth
     from botocore.awsrequest import AWSRequest
     from botocore.credentials import Credentials
+
     from tests.aws.sdk import SECRET
 
     request = AWSRequest(method, url)

@@ -10,7 +10,6 @@ import botocore.session
 import pytest
 from botocore.model import OperationModel, Shape
 from botocore.serialize import create_serializer
-from tests.aws.sdk import Ring, Sent, catch, client, fault_of
 
 from sampan.dialects.aws.s3.address import Addresses
 from sampan.dialects.aws.s3.dialect import S3Dialect
@@ -19,6 +18,7 @@ from sampan.gateway.dispatch import Dispatcher
 from sampan.kernel.fault import Kind
 from sampan.kernel.names import Place
 from sampan.services.objects import model
+from tests.aws.sdk import Ring, Sent, catch, client, fault_of
 
 S3 = botocore.session.get_session().get_service_model("s3")
 OLD_NAMES = {

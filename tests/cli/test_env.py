@@ -10,15 +10,15 @@ import sys
 from pathlib import Path
 
 import pytest
+
+from sampan.cli import env
+from sampan.cli.door import Door
+from sampan.cli.snippets import SNIPPETS
 from tests.cli.program import sampan
 from tests.clients.apart import node_modules_with, python_with
 from tests.clients.test_ali_oss import PACKAGES as ALI_OSS
 from tests.clients.test_s3fs import REQUIREMENTS as FSSPEC
 from tests.harness import Server
-
-from sampan.cli import env
-from sampan.cli.door import Door
-from sampan.cli.snippets import SNIPPETS
 
 NASTY = """a'b"c$d`e\\f"""
 DOOR = Door("http://127.0.0.1:4566", "KEY", NASTY, "us-east-1", "cn-hangzhou", None)

@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+
 from tests.crash import checks
 from tests.crash.traffic import PLAIN, Load
 from tests.crash.wire import Wire

@@ -13,6 +13,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
+
 from tests.crash.wire import Reply, Wire
 from tests.harness import Server
 

@@ -10,6 +10,7 @@ from typing import Any
 
 import boto3
 import pytest
+
 from tests.docs.blocks import blocks
 from tests.harness import Server
 

@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+
 from tests.clients.apart import node_modules_with, python_with
 from tests.clients.test_ali_oss import PACKAGES as ALI_OSS
 from tests.clients.test_s3fs import REQUIREMENTS as FSSPEC

@@ -12,11 +12,11 @@ import time
 from pathlib import Path
 
 import pytest
-from tests.engines import worker
 
 from sampan.engines.store_sqlite import Damaged, SqliteStore
 from sampan.kernel.fault import Fault, Kind
 from sampan.kernel.ports import Transaction
+from tests.engines import worker
 
 END = b"\xff"
 

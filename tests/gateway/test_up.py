@@ -19,6 +19,7 @@ import boto3
 import pytest
 from botocore.config import Config
 from botocore.exceptions import ClientError
+
 from tests.harness import KEY_ID, SECRET, NotStarted, Server, alive
 
 Make = Callable[..., Server]

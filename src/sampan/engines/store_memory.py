@@ -36,7 +36,7 @@ class MemoryStore:
         with self._lock:
             return self._rows.get(key)
 
-    def changes(self) -> int | None:
+    def changes(self, key: bytes) -> int | None:
         with self._lock:  # so never in the midst of a change
             return self._changes
 

@@ -1,8 +1,8 @@
 """The Store on local files: one table of SQLite in WAL mode, shared by all worker processes.
 
 Reading. Each thread keeps connections of its own; a view is a deferred read transaction on one of them. SQLite shows
-it one snapshot and never makes it wait for a writer. A single row is read without a transaction around it. A number in
-shared memory tells all processes whether there was a commit, see `changes.Changes`.
+it one snapshot and never makes it wait for a writer. A single row is read without a transaction around it. Numbers
+in shared memory tell all processes which rows may have changed, see `changes.Changes`.
 
 Writing. One thread per process takes what has queued up as a batch. It waits for its turn among the processes (see
 `disk.Turn`; SQLite itself would poll), begins a transaction, and runs the changes one after the other, each in an
@@ -64,7 +64,7 @@ _LAYOUT = 1  # of the table; a higher one is not ours to read
 _GET = "SELECT v FROM rows WHERE k = ?"
 _SCAN = "SELECT k, v FROM rows WHERE k >= ? AND k < ? ORDER BY k"
 _SCAN_REVERSE = _SCAN + " DESC"
-_MANY = (64, 16, 4, 1)  # how many rows a statement stores; all are prepared once
+_MANY = (64, 16, 4, 3, 2, 1)  # how many rows a statement stores; all are prepared once. A small object alone has 3
 _PUTS = {n: f"INSERT OR REPLACE INTO rows VALUES {','.join(['(?,?)'] * n)}" for n in _MANY}  # noqa: S608
 _DELETES = {n: f"DELETE FROM rows WHERE k IN ({','.join('?' * n)})" for n in _MANY}  # noqa: S608
 
@@ -90,7 +90,7 @@ class SqliteStore:
             _prepare(path)
             self._connection = _connect(path)
             self._changes = Changes(folder / "changes")
-            if self._changes.now() is None:  # somebody died in a commit
+            if self._changes.begun:  # somebody died in a commit
                 with suppress(sqlite3.Error):  # then the next commit mends it
                     _overwrite(self._connection)
                     self._changes.end()
@@ -119,8 +119,8 @@ class SqliteStore:
             with self.view() as view:  # makes a reader, or a Fault of the error
                 return view.get(key)
 
-    def changes(self) -> int | None:
-        return self._changes.now()
+    def changes(self, key: bytes) -> int | None:
+        return self._changes.of(key)
 
     def _new_reader(self) -> _Reader:
         if not hasattr(self._idle, "readers"):
@@ -177,11 +177,9 @@ class SqliteStore:
                     batch = Overlay(self._rows)
                     self._perform(taken, batch, done)
                     self._store(batch)
-                    if batch:
-                        self._changes.begin()
+                    self._changes.begin(batch.keys())
                     self._rows.execute("COMMIT")
-                    if batch:
-                        self._changes.end()
+                    self._changes.end()
                 except BaseException:
                     self._roll_back()
                     raise

@@ -13,6 +13,7 @@ import logging
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
+from functools import partial
 from itertools import chain
 from time import perf_counter_ns
 from typing import Any
@@ -20,7 +21,7 @@ from typing import Any
 from sampan.gateway.audit import Audit, Clock, Entry
 from sampan.gateway.contract import Dialect, Exchange
 from sampan.gateway.dispatch import Dispatcher, unsigned
-from sampan.gateway.guard import Guard
+from sampan.gateway.guard import Guard, facts_of
 from sampan.gateway.http import Receive, Reply, Request, text
 from sampan.gateway.metrics import Counters
 from sampan.kernel import limits, ports
@@ -96,6 +97,36 @@ class _Inbox:
                     await self()
         except TimeoutError:
             pass
+
+
+class _Begun:
+    """An Outflow whose first piece has been read: if that fails, there is still time to say so with a proper status."""
+
+    __slots__ = ("_body", "_chunks", "_first", "length")
+
+    def __init__(self, body: Outflow, chunks: AsyncIterator[bytes], first: bytes) -> None:
+        self._body = body
+        self._chunks = chunks
+        self._first = first
+        self.length = body.length
+
+    @classmethod
+    async def of(cls, body: Outflow) -> _Begun:
+        """Raises what reading the first piece raises."""
+        chunks = body.chunks()
+        return cls(body, chunks, await anext(chunks, b""))
+
+    async def chunks(self) -> AsyncIterator[bytes]:
+        try:
+            if self._first:
+                yield self._first
+            async for chunk in self._chunks:
+                yield chunk
+        finally:
+            await _end(self._chunks)
+
+    def close(self) -> None:
+        self._body.close()
 
 
 class _Trail:
@@ -205,10 +236,13 @@ class Gateway:
         document = await self._document(exchange.body) if operation.document else b""
         command = operation.bind(exchange, document)
         trail.resource = command.touches()[0][1]
-        self._parts.guard.allow(exchange.caller, command)
+        self._parts.guard.allow(exchange.caller, command, partial(facts_of, exchange.request, self._now))
         result = await self._parts.handlers[type(command)](exchange.caller, command)
         try:
-            return operation.render(exchange, result)
+            reply = operation.render(exchange, result)
+            if not isinstance(reply.body, (bytes, Bytes)) and exchange.request.method != "HEAD":
+                reply.body = await _Begun.of(reply.body)
+            return reply
         except BaseException:
             _close(getattr(result, "body", None))
             raise
@@ -410,10 +444,14 @@ async def _stream(
     finally:
         if gone is not None:
             gone.cancel()
-        close = getattr(chunks, "aclose", None)
-        if close is not None:
-            await close()
+        await _end(chunks)
     return sent
+
+
+async def _end(chunks: AsyncIterator[bytes]) -> None:
+    close = getattr(chunks, "aclose", None)
+    if close is not None:
+        await close()
 
 
 def _close(body: Any) -> None:

@@ -45,11 +45,11 @@ class Store(Protocol):
         """One row as it is now: `view().get(key)`, in half the time."""
         ...
 
-    def changes(self) -> int | None:
-        """A number that another one takes the place of, for good, with every change by any process; None meanwhile.
+    def changes(self, key: bytes) -> int | None:
+        """A number that gives way to another one, for good, whenever any process changes this row; None meanwhile.
 
-        It changes before anybody can see the change, and `write` returns after. So rows that are read between two looks
-        at this number are of one state, and what was read after one look still holds, if both looks found the same.
+        It does so before anybody can see the change, and `write` returns after. So if two looks at it find the same,
+        the row was the same from the first look to the second. (It may give way for another row's sake, too.)
         """
         ...
 

@@ -1,7 +1,8 @@
 """The vocabulary of identity: commands in, values out. One set of users, roles, keys and policies for every dialect.
 
 Everything belongs to the caller's account; names are unique in it, per kind, whatever their case. The values are in
-`values`, and can all be had from here: this is what dialects import.
+`values`, the operator's commands in `account_commands`, those for temporary credentials in `session_commands`, and all
+can be had from here: this is what dialects import.
 """
 
 from __future__ import annotations
@@ -10,8 +11,18 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import ClassVar
 
-from sampan.kernel.command import Command
+from sampan.kernel.command import Command as Command
 from sampan.kernel.fault import Kind
+from sampan.services.identity.account_commands import CreateAccount as CreateAccount
+from sampan.services.identity.account_commands import CreateKey as CreateKey
+from sampan.services.identity.account_commands import ListAccounts as ListAccounts
+from sampan.services.identity.bases import IdentityCommand as IdentityCommand
+from sampan.services.identity.bases import asked_tags as asked_tags
+from sampan.services.identity.session_commands import AssumeRole as AssumeRole
+from sampan.services.identity.session_commands import AssumeRoleWithToken as AssumeRoleWithToken
+from sampan.services.identity.session_commands import GetCallerIdentity as GetCallerIdentity
+from sampan.services.identity.session_commands import GetFederationToken as GetFederationToken
+from sampan.services.identity.session_commands import GetSessionToken as GetSessionToken
 from sampan.services.identity.values import AccessKey as AccessKey
 from sampan.services.identity.values import Account as Account
 from sampan.services.identity.values import Document as Document
@@ -22,10 +33,12 @@ from sampan.services.identity.values import IssuedKey as IssuedKey
 from sampan.services.identity.values import KeyUse as KeyUse
 from sampan.services.identity.values import Language as Language
 from sampan.services.identity.values import LoginProfile as LoginProfile
+from sampan.services.identity.values import Members as Members
 from sampan.services.identity.values import MfaDevice as MfaDevice
 from sampan.services.identity.values import Page as Page
 from sampan.services.identity.values import Policy as Policy
 from sampan.services.identity.values import PolicyVersion as PolicyVersion
+from sampan.services.identity.values import Provided as Provided
 from sampan.services.identity.values import Provider as Provider
 from sampan.services.identity.values import Session as Session
 from sampan.services.identity.values import Summary as Summary
@@ -80,41 +93,6 @@ FAULTS: frozenset[tuple[Kind, str]] = frozenset(
 )
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class IdentityCommand(Command):
-    """A command on something of the caller's account. The path that the guard asks about is the kind and the name."""
-
-    def touches(self) -> tuple[tuple[str, str], ...]:
-        return ((self.action, ""),)
-
-
-# --- accounts: the operator's own -------------------------------------------------------------------------------------
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class CreateAccount(IdentityCommand):
-    """A new account with a root user. -> IssuedKey, its first access key."""
-
-    action: ClassVar[str] = "identity:CreateAccount"
-    name: str
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class CreateKey(IdentityCommand):
-    """A new access key for an account's root. `expires_ms` makes it temporary, with a token. -> IssuedKey."""
-
-    action: ClassVar[str] = "identity:CreateKey"
-    account: str
-    expires_ms: int | None = None
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ListAccounts(IdentityCommand):
-    """All accounts of this Sampan. -> tuple[Account, ...]."""
-
-    action: ClassVar[str] = "identity:ListAccounts"
-
-
 # --- users, groups and roles ------------------------------------------------------------------------------------------
 
 
@@ -142,6 +120,9 @@ class CreateEntity(EntityCommand):
     tags: Mapping[str, str] = field(default_factory=dict)
     note: Mapping[str, str] = field(default_factory=dict)
     service_linked: str = ""  # the service that a service-linked role is for
+
+    def context(self) -> Mapping[str, tuple[str, ...]]:
+        return asked_tags(self.tags)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -215,6 +196,9 @@ class TagEntity(EntityCommand):
     tags: Mapping[str, str] = field(default_factory=dict)
     remove: tuple[str, ...] = ()
 
+    def context(self) -> Mapping[str, tuple[str, ...]]:
+        return asked_tags(self.tags, self.remove)
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SetMember(IdentityCommand):
@@ -232,7 +216,7 @@ class SetMember(IdentityCommand):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ListMembers(IdentityCommand):
-    """The users of a group, or the groups of a user. -> Page[Entity]."""
+    """The users of a group, or the groups of a user. -> Members."""
 
     action: ClassVar[str] = "identity:ListMembers"
     of: EntityRef
@@ -345,7 +329,7 @@ class BindMfaDevice(UserCommand):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class UnbindMfaDevice(UserCommand):
-    """-> None."""
+    """`name` "" is whichever the user has. -> None."""
 
     action: ClassVar[str] = "identity:UnbindMfaDevice"
     name: str
@@ -396,6 +380,9 @@ class CreatePolicy(PolicyCommand):
     description: str = ""
     tags: Mapping[str, str] = field(default_factory=dict)
 
+    def context(self) -> Mapping[str, tuple[str, ...]]:
+        return asked_tags(self.tags)
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class GetPolicy(PolicyCommand):
@@ -435,6 +422,9 @@ class TagPolicy(PolicyCommand):
     action: ClassVar[str] = "identity:TagPolicy"
     tags: Mapping[str, str] = field(default_factory=dict)
     remove: tuple[str, ...] = ()
+
+    def context(self) -> Mapping[str, tuple[str, ...]]:
+        return asked_tags(self.tags, self.remove)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -549,6 +539,13 @@ class SetAlias(IdentityCommand):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class GetAlias(IdentityCommand):
+    """-> str | None."""
+
+    action: ClassVar[str] = "identity:GetAlias"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class GetSummary(IdentityCommand):
     """-> Summary."""
 
@@ -593,70 +590,3 @@ class DeleteProvider(IdentityCommand):
 
     def touches(self) -> tuple[tuple[str, str], ...]:
         return ((self.action, f"provider/{self.name}"),)
-
-
-# --- sessions ---------------------------------------------------------------------------------------------------------
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class AssumeRole(IdentityCommand):
-    """Temporary credentials of a role, maybe of another account. Allowed if the role's trust policy names the caller
-    (and, within one account, the caller's own policies do not forbid; across accounts they must allow it, too).
-    -> Session."""
-
-    action: ClassVar[str] = "identity:AssumeRole"
-    account: str
-    role: str
-    session: str
-    duration_s: int | None = None
-    policy: Document | None = None
-    policies: tuple[str, ...] = ()
-    tags: Mapping[str, str] = field(default_factory=dict)
-    transitive: tuple[str, ...] = ()
-    external_id: str | None = None
-    source_identity: str | None = None
-    mfa_code: str | None = None
-
-    def touches(self) -> tuple[tuple[str, str], ...]:
-        return ((self.action, f"role/{self.role}"),)
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class AssumeRoleWithToken(IdentityCommand):
-    """The same for whoever holds a JSON Web Token of a trusted provider; the caller may be anonymous. -> Session."""
-
-    action: ClassVar[str] = "identity:AssumeRoleWithToken"
-    account: str
-    role: str
-    session: str
-    token: str = field(repr=False)
-    provider: str | None = None
-    duration_s: int | None = None
-    policy: Document | None = None
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class GetSessionToken(IdentityCommand):
-    """Temporary credentials of the caller itself. -> Session."""
-
-    action: ClassVar[str] = "identity:GetSessionToken"
-    duration_s: int | None = None
-    mfa_code: str | None = None
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class GetFederationToken(IdentityCommand):
-    """Temporary credentials for somebody else, with at most what the caller and `policy` both allow. -> Session."""
-
-    action: ClassVar[str] = "identity:GetFederationToken"
-    name: str
-    duration_s: int | None = None
-    policy: Document | None = None
-    tags: Mapping[str, str] = field(default_factory=dict)
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class GetCallerIdentity(IdentityCommand):
-    """Allowed to everybody who can sign. -> WhoAmI."""
-
-    action: ClassVar[str] = "identity:GetCallerIdentity"

@@ -18,6 +18,8 @@ class Language(enum.StrEnum):
 
 
 class EntityKind(enum.StrEnum):
+    """What can have policies."""
+
     USER = "user"
     GROUP = "group"
     ROLE = "role"
@@ -25,6 +27,8 @@ class EntityKind(enum.StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class EntityRef:
+    """How commands name a user, group or role."""
+
     kind: EntityKind
     name: str
 
@@ -62,6 +66,8 @@ class IssuedKey:
 
 @dataclass(frozen=True, slots=True)
 class AccessKey:
+    """A lasting key, without its secret."""
+
     key_id: str
     user: str
     active: bool
@@ -108,8 +114,17 @@ class Page(Generic[T]):
     next: str | None
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Members(Page[Entity]):
+    """The users of a group, or the groups of a user, with the one that they are of."""
+
+    of: Entity
+
+
 @dataclass(frozen=True, slots=True)
 class LoginProfile:
+    """That a user has a password; `reset_required` at the next sign-in."""
+
     user: str
     created_ms: int
     reset_required: bool
@@ -127,7 +142,8 @@ class MfaDevice:
 
 @dataclass(frozen=True, slots=True)
 class Policy:
-    """A managed policy. `cloud` is the cloud whose own it is, or "" for an account's."""
+    """A managed policy. `cloud` is the cloud whose own it is, or "" for an account's. `document` is that of the default
+    version, which GetPolicy alone tells."""
 
     policy: str
     name: str
@@ -142,10 +158,29 @@ class Policy:
     description: str = ""
     tags: Mapping[str, str] = field(default_factory=dict)
     boundaries: int = 0
+    document: Document | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Provided:
+    """A managed policy of a cloud's own, as that cloud's dialects provide it. Its id is the cloud, a colon, the path
+    and the name: "aws:/AdministratorAccess"."""
+
+    cloud: str
+    path: str
+    name: str
+    document: Document
+    description: str = ""
+
+    @property
+    def policy(self) -> str:
+        return f"{self.cloud}:{self.path}{self.name}"
 
 
 @dataclass(frozen=True, slots=True)
 class PolicyVersion:
+    """One version of a managed policy; the default one is in force."""
+
     version: int
     document: Document
     default: bool
@@ -154,6 +189,8 @@ class PolicyVersion:
 
 @dataclass(frozen=True, slots=True)
 class Provider:
+    """A trusted issuer of OpenID Connect tokens. `keys` is its JWK set as JSON."""
+
     name: str
     url: str
     audiences: tuple[str, ...]
@@ -183,17 +220,21 @@ class Session:
 
 @dataclass(frozen=True, slots=True)
 class Summary:
-    """Counts and limits of the account, by core names: users, users_max, groups, ..., mfa_devices, root_mfa."""
+    """Counts and limits of the account, by core names: users, users_max, groups, ..., mfa_devices, root_mfa; and its
+    alias."""
 
     counts: Mapping[str, int]
+    alias: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class WhoAmI:
-    """`kind`: root, user, role or federated. `name` is the user, or the role's; `session` its session."""
+    """`kind`: root, user, role or federated. `name` is the user, or the role's; `session` its session; `path` a
+    user's."""
 
     account: str
     kind: str
     name: str
     id: str
     session: str = ""
+    path: str = "/"

@@ -8,17 +8,20 @@ from dataclasses import dataclass, field
 from sampan.kernel import limits
 from sampan.kernel.fault import Fault, Kind
 from sampan.kernel.names import Place
+from sampan.kernel.policy import Reader
 from sampan.kernel.ports import Blobs, Chance, Clock, Digests, Store, View
 from sampan.kernel.remembered import Remembered
+from sampan.services.identity.model import Language
 from sampan.services.objects import rows
 from sampan.services.objects.model import BucketCommand, Meta
 
 BUCKETS_REMEMBERED_MAX = 1024  # about 1 MB
+OBJECTS_REMEMBERED_MAX = 4096  # about 6 MB; rows, not bytes
 
 
 @dataclass(frozen=True, slots=True)
 class Context:
-    """The ports, and each cloud's default region."""
+    """The ports, each cloud's default region, and the languages that bucket policies are written in."""
 
     store: Store
     blobs: Blobs
@@ -26,12 +29,17 @@ class Context:
     chance: Chance
     digests: Digests
     homes: Mapping[str, str]
+    readers: Mapping[Language, Reader] = field(default_factory=dict)
     buckets: Remembered[rows.BucketRow] = field(init=False)
     """Buckets by the key of their row, as of now: for a look outside of a view. Inside, read the view's own."""
+    objects: Remembered[rows.ObjectRow] = field(init=False)
+    """Current objects, likewise."""
 
     def __post_init__(self) -> None:
-        remembered = Remembered(self.store, lambda _, raw: rows.decode_bucket(raw), BUCKETS_REMEMBERED_MAX)
-        object.__setattr__(self, "buckets", remembered)
+        buckets = Remembered(self.store, lambda _, raw: rows.decode_bucket(raw), BUCKETS_REMEMBERED_MAX)
+        objects = Remembered(self.store, lambda _, raw: rows.decode_object(raw), OBJECTS_REMEMBERED_MAX)
+        object.__setattr__(self, "buckets", buckets)
+        object.__setattr__(self, "objects", objects)
 
     def fresh_id(self, now_ms: int) -> str:
         return rows.time_id(now_ms, self.chance.token(10))

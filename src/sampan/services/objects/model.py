@@ -13,81 +13,34 @@ from sampan.kernel.body import Inflow
 from sampan.kernel.command import Command
 from sampan.kernel.fault import Kind
 from sampan.kernel.names import Place
-from sampan.services.objects.values import (
-    NO_CONDITION as NO_CONDITION,
-)
-from sampan.services.objects.values import (
-    NULL_VERSION as NULL_VERSION,
-)
-from sampan.services.objects.values import (
-    BucketInfo as BucketInfo,
-)
-from sampan.services.objects.values import (
-    BucketPage as BucketPage,
-)
-from sampan.services.objects.values import (
-    BucketStat as BucketStat,
-)
-from sampan.services.objects.values import (
-    ChecksumType as ChecksumType,
-)
-from sampan.services.objects.values import (
-    Condition as Condition,
-)
-from sampan.services.objects.values import (
-    Deleted as Deleted,
-)
-from sampan.services.objects.values import (
-    Form as Form,
-)
-from sampan.services.objects.values import (
-    Found as Found,
-)
-from sampan.services.objects.values import (
-    Meta as Meta,
-)
-from sampan.services.objects.values import (
-    ObjectInfo as ObjectInfo,
-)
-from sampan.services.objects.values import (
-    ObjectPage as ObjectPage,
-)
-from sampan.services.objects.values import (
-    Outcome as Outcome,
-)
-from sampan.services.objects.values import (
-    PartInfo as PartInfo,
-)
-from sampan.services.objects.values import (
-    PartPage as PartPage,
-)
-from sampan.services.objects.values import (
-    Range as Range,
-)
-from sampan.services.objects.values import (
-    Source as Source,
-)
-from sampan.services.objects.values import (
-    StorageClass as StorageClass,
-)
-from sampan.services.objects.values import (
-    Tagged as Tagged,
-)
-from sampan.services.objects.values import (
-    UploadInfo as UploadInfo,
-)
-from sampan.services.objects.values import (
-    UploadPage as UploadPage,
-)
-from sampan.services.objects.values import (
-    Versioning as Versioning,
-)
-from sampan.services.objects.values import (
-    VersionPage as VersionPage,
-)
-from sampan.services.objects.values import (
-    Written as Written,
-)
+from sampan.services.identity.model import Document, asked_tags
+from sampan.services.objects.asking import asked_class, asked_listing, asked_version, versioned
+from sampan.services.objects.values import NO_CONDITION as NO_CONDITION
+from sampan.services.objects.values import NULL_VERSION as NULL_VERSION
+from sampan.services.objects.values import Acl as Acl
+from sampan.services.objects.values import BucketInfo as BucketInfo
+from sampan.services.objects.values import BucketPage as BucketPage
+from sampan.services.objects.values import BucketStat as BucketStat
+from sampan.services.objects.values import ChecksumType as ChecksumType
+from sampan.services.objects.values import Condition as Condition
+from sampan.services.objects.values import Deleted as Deleted
+from sampan.services.objects.values import Form as Form
+from sampan.services.objects.values import Found as Found
+from sampan.services.objects.values import Meta as Meta
+from sampan.services.objects.values import ObjectInfo as ObjectInfo
+from sampan.services.objects.values import ObjectPage as ObjectPage
+from sampan.services.objects.values import Outcome as Outcome
+from sampan.services.objects.values import PartInfo as PartInfo
+from sampan.services.objects.values import PartPage as PartPage
+from sampan.services.objects.values import Range as Range
+from sampan.services.objects.values import Source as Source
+from sampan.services.objects.values import StorageClass as StorageClass
+from sampan.services.objects.values import Tagged as Tagged
+from sampan.services.objects.values import UploadInfo as UploadInfo
+from sampan.services.objects.values import UploadPage as UploadPage
+from sampan.services.objects.values import Versioning as Versioning
+from sampan.services.objects.values import VersionPage as VersionPage
+from sampan.services.objects.values import Written as Written
 
 FAULTS: frozenset[tuple[Kind, str]] = frozenset(
     {
@@ -98,6 +51,9 @@ FAULTS: frozenset[tuple[Kind, str]] = frozenset(
         (Kind.TOO_MANY, "bucket"),
         (Kind.INVALID, "region"),  # facts: expected, given, bucket
         (Kind.MISSING, "bucket tags"),
+        (Kind.MISSING, "bucket policy"),
+        (Kind.INVALID, "policy document"),  # facts: where (a JSON pointer)
+        (Kind.TOO_LARGE, "policy document"),
         (Kind.INVALID, "tags"),
         (Kind.TOO_MANY, "tags"),
         (Kind.MISSING, "object"),  # facts: key
@@ -151,11 +107,6 @@ class ObjectCommand(BucketCommand):
 
     def touches(self) -> tuple[tuple[str, str], ...]:
         return ((self.action, f"{self.bucket}/{self.key}"),)
-
-
-def versioned(action: str, version: str | None) -> str:
-    """The action on a version that is named: both clouds have permissions of their own for that."""
-    return action if version is None else f"{action}Version"
 
 
 # --- buckets ---------------------------------------------------------------------------------------------------------
@@ -224,12 +175,54 @@ class PutBucketTags(BucketCommand):
     action: ClassVar[str] = "objects:PutBucketTags"
     tags: Mapping[str, str]
 
+    def context(self) -> Mapping[str, tuple[str, ...]]:
+        return asked_tags(self.tags)
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class GetBucketTags(BucketCommand):
     """-> Mapping[str, str]; MISSING "bucket tags" when there are none."""
 
     action: ClassVar[str] = "objects:GetBucketTags"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PutBucketPolicy(BucketCommand):
+    """Who may do what with the bucket and its objects, besides what the callers' own policies say. -> None."""
+
+    action: ClassVar[str] = "objects:PutBucketPolicy"
+    document: Document
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class GetBucketPolicy(BucketCommand):
+    """-> Document; MISSING "bucket policy" when there is none."""
+
+    action: ClassVar[str] = "objects:GetBucketPolicy"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DeleteBucketPolicy(BucketCommand):
+    """Deleting what is not there is fine. -> None."""
+
+    action: ClassVar[str] = "objects:DeleteBucketPolicy"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PutBucketAcl(BucketCommand):
+    """One of the canned ACLs. `objects`: it is for the bucket's objects, too (OSS); else for the bucket itself alone,
+    its listing (S3, where each object has an ACL of its own). -> None."""
+
+    action: ClassVar[str] = "objects:PutBucketAcl"
+    acl: Acl
+    objects: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class GetBucketAcl(BucketCommand):
+    """-> BucketInfo, which has the ACL."""
+
+    action: ClassVar[str] = "objects:GetBucketAcl"
 
 
 # --- objects ---------------------------------------------------------------------------------------------------------
@@ -246,6 +239,9 @@ class PutObject(ObjectCommand):
     tags: Mapping[str, str] = field(default_factory=dict)
     condition: Condition = NO_CONDITION
     forbid_overwrite: bool = False  # EXISTS "object" instead of UNMET
+
+    def context(self) -> Mapping[str, tuple[str, ...]]:
+        return {**asked_class(self.meta.storage_class), **asked_tags(self.tags)}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -264,6 +260,9 @@ class HeadObject(ObjectCommand):
         action = f"objects:{self.needs}" if self.needs else self.action
         return ((versioned(action, self.version), f"{self.bucket}/{self.key}"),)
 
+    def context(self) -> Mapping[str, tuple[str, ...]]:
+        return asked_version(self.version)
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class GetObject(HeadObject):
@@ -280,6 +279,9 @@ class DeleteObject(ObjectCommand):
 
     def touches(self) -> tuple[tuple[str, str], ...]:
         return ((versioned(self.action, self.version), f"{self.bucket}/{self.key}"),)
+
+    def context(self) -> Mapping[str, tuple[str, ...]]:
+        return asked_version(self.version)
 
 
 @dataclass(frozen=True, slots=True)
@@ -324,6 +326,13 @@ class CopyObject(ObjectCommand):
             (versioned(HeadObject.action, self.source.version), f"{self.source.bucket}/{self.source.key}"),
         )
 
+    def context(self) -> Mapping[str, tuple[str, ...]]:
+        return {
+            "objects:copy-source": (f"{self.source.bucket}/{self.source.key}",),
+            **asked_class(self.storage_class or StorageClass.STANDARD),
+            **asked_tags(self.tags or {}),
+        }
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ListObjects(BucketCommand):
@@ -339,6 +348,9 @@ class ListObjects(BucketCommand):
     after: str = ""
     limit: int = 1000
 
+    def context(self) -> Mapping[str, tuple[str, ...]]:
+        return asked_listing(self.prefix, self.delimiter, self.limit)
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ListVersions(BucketCommand):
@@ -351,6 +363,9 @@ class ListVersions(BucketCommand):
     after: str = ""
     version_after: str | None = None
     limit: int = 1000
+
+    def context(self) -> Mapping[str, tuple[str, ...]]:
+        return asked_listing(self.prefix, self.delimiter, self.limit)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -365,6 +380,9 @@ class PutObjectTags(ObjectCommand):
         action = self.action if self.tags else "objects:DeleteObjectTags"
         return ((versioned(action, self.version), f"{self.bucket}/{self.key}"),)
 
+    def context(self) -> Mapping[str, tuple[str, ...]]:
+        return {**asked_version(self.version), **asked_tags(self.tags)}
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class GetObjectTags(ObjectCommand):
@@ -375,6 +393,9 @@ class GetObjectTags(ObjectCommand):
 
     def touches(self) -> tuple[tuple[str, str], ...]:
         return ((versioned(self.action, self.version), f"{self.bucket}/{self.key}"),)
+
+    def context(self) -> Mapping[str, tuple[str, ...]]:
+        return asked_version(self.version)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -387,6 +408,9 @@ class AppendObject(ObjectCommand):
     body: Inflow
     meta: Meta = Meta()
     tags: Mapping[str, str] = field(default_factory=dict)
+
+    def context(self) -> Mapping[str, tuple[str, ...]]:
+        return {**asked_class(self.meta.storage_class), **asked_tags(self.tags)}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -425,6 +449,9 @@ class CreateUpload(ObjectCommand):
     checksum: str | None = None
     checksum_type: ChecksumType | None = None
     forbid_overwrite: bool = False
+
+    def context(self) -> Mapping[str, tuple[str, ...]]:
+        return {**asked_class(self.meta.storage_class), **asked_tags(self.tags)}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -523,3 +550,6 @@ class ListUploads(BucketCommand):
     after: str = ""
     upload_after: str | None = None
     limit: int = 1000
+
+    def context(self) -> Mapping[str, tuple[str, ...]]:
+        return asked_listing(self.prefix, self.delimiter, self.limit)

@@ -71,16 +71,12 @@ async def put_object(context: Context, caller: Caller, command: PutObject) -> Wr
     check_key(command.key)
     check_meta(command.meta)
     check_tags(command.tags)
-    with context.store.view() as view:  # refuse what is bound to fail before the bytes come
-        early = find_bucket(view, command)
-        if command.forbid_overwrite or command.condition.match or command.condition.none_match:
-            row = versions.current(view, early, command.key)
-            check_write(command.condition, row, command.key, command.forbid_overwrite)
+    _refuse_early(context, command)
     staged = await take_in(context, command.body, limits.PUT_BYTES_MAX)
 
     def change(tx: Transaction) -> Written:
         bucket = find_bucket(tx, command)
-        if command.forbid_overwrite or command.condition.match or command.condition.none_match:
+        if _conditional(command):
             existing = versions.current(tx, bucket, command.key)
             check_write(command.condition, existing, command.key, command.forbid_overwrite)
         row = object_row(caller.account, context.clock.now_ms(), command.meta, dict(command.tags), Form.NORMAL)
@@ -89,6 +85,23 @@ async def put_object(context: Context, caller: Caller, command: PutObject) -> Wr
         return written(row, versions.install(tx, context, bucket, command.key, row))
 
     return await write_staged(context, staged, change)
+
+
+def _conditional(command: PutObject) -> bool:
+    return command.forbid_overwrite or bool(command.condition.match or command.condition.none_match)
+
+
+def _refuse_early(context: Context, command: PutObject) -> None:
+    """Refuse what is bound to fail, before the bytes come."""
+    known = context.buckets.find(rows.bucket(command.bucket)) if command.bucket.isascii() else None
+    if known is not None and not _conditional(command):
+        check_place(known, command.place)
+        return
+    with context.store.view() as view:
+        bucket = find_bucket(view, command)
+        if _conditional(command):
+            row = versions.current(view, bucket, command.key)
+            check_write(command.condition, row, command.key, command.forbid_overwrite)
 
 
 async def head_object(context: Context, caller: Caller, command: HeadObject) -> Found:
@@ -117,21 +130,21 @@ async def get_object(context: Context, caller: Caller, command: GetObject) -> Fo
 
 
 def _found_at_once(context: Context, command: HeadObject, *, with_body: bool) -> Found | None:
-    """What nearly every read asks for: the current object of a bucket that is remembered. None where it takes a view.
+    """What nearly every read asks for: the current object, its bytes in one piece. None where it takes a view.
 
-    Without a view, bucket and row could be of different moments; they are not if nothing has changed meanwhile. The
-    bytes are of the row that refers to them, whenever they are read. Raises KeyError if they are gone.
+    Without a view, bucket and object could be of different moments; they are not if the bucket is the same after the
+    object was read. The bytes are of the row that refers to them, whenever they are read. Raises KeyError if they are
+    gone.
     """
-    changes = context.store.changes()
-    if changes is None or command.version is not None or command.part is not None or not command.bucket.isascii():
+    if command.version is not None or command.part is not None or not command.bucket.isascii():
         return None
-    bucket = context.buckets.find(rows.bucket(command.bucket))
+    place = rows.bucket(command.bucket)
+    bucket = context.buckets.find(place)
     if bucket is None:
         return None
-    raw = context.store.get(rows.current(bucket.id, command.key))
-    if raw is None or context.store.changes() != changes:
+    row = context.objects.find(rows.current(bucket.id, command.key))
+    if row is None or context.buckets.find(place) is not bucket:
         return None
-    row = rows.decode_object(raw)
     if row.form is Form.SYMLINK or row.content.kind == "x":
         return None
     check_place(bucket, command.place)

@@ -1,0 +1,1 @@
+"""Alibaba Cloud RAM over the service of identity."""
