@@ -65,9 +65,12 @@ class Claim:
     authorization: tuple[str, ...] = ()  # the Authorization header begins with one of these
     scope: tuple[str, ...] = ()  # the service named in an AWS4 credential scope (header or X-Amz-Credential)
     headers: tuple[str, ...] = ()  # one of these headers is there; "x-oss-*" stands for any that begins so
+    content: str = ""  # the Content-Type begins with this
     query: tuple[str, ...] = ()  # one of these query parameters is there
     host: str = ""  # regular expression, matched against the whole host, without port
     path: tuple[str, ...] = ()  # the raw path begins with one of these
+    version: str = ""  # the API version that an Alibaba Cloud OpenAPI request names (x-acs-version or Version)
+    actions: frozenset[str] = frozenset()  # it names one of these actions, too (x-acs-action or Action)
     unsigned: bool = False  # neither an Authorization header nor a signature in the query
 
 

@@ -48,15 +48,21 @@ class Dispatcher:
 class _Test:
     """A claim, ready to be asked thousands of times a second: the cheapest and likeliest to fail is asked first."""
 
-    __slots__ = ("_authorization", "_exact", "_host", "_path", "_prefixes", "_query", "_scope", "_unsigned", "rank")
+    __slots__ = (
+        "_actions", "_authorization", "_content", "_exact", "_host", "_path", "_prefixes", "_query", "_scope",
+        "_unsigned", "_version", "rank",
+    )  # fmt: skip
 
     def __init__(self, claim: Claim) -> None:
         self.rank = claim.rank
         self._authorization = claim.authorization
         self._scope = claim.scope
+        self._version = claim.version
+        self._actions = claim.actions
         self._exact = tuple(name for name in claim.headers if not name.endswith("*"))
         self._prefixes = tuple(name[:-1] for name in claim.headers if name.endswith("*"))
         self._query = frozenset(claim.query)
+        self._content = claim.content
         self._host = re.compile(claim.host) if claim.host else None
         self._path = claim.path
         self._unsigned = claim.unsigned
@@ -69,9 +75,15 @@ class _Test:
             return False
         if self._scope and _scope(request) not in self._scope:
             return False
+        if self._version and _named(request, "x-acs-version", "Version") != self._version:
+            return False
+        if self._actions and _named(request, "x-acs-action", "Action") not in self._actions:
+            return False
         if self._query and not any(name in self._query for name, _ in request.query):
             return False
         if (self._exact or self._prefixes) and not self._has_header(request):
+            return False
+        if self._content and not headers.get("content-type", "").startswith(self._content):
             return False
         if self._host is not None and self._host.fullmatch(request.host) is None:
             return False
@@ -81,6 +93,12 @@ class _Test:
         if any(name in request.headers for name in self._exact):
             return True
         return bool(self._prefixes) and any(name.startswith(self._prefixes) for name in request.headers)
+
+
+def _named(request: Request, header: str, parameter: str) -> str | None:
+    """What a header says, or else a query parameter."""
+    value = request.headers.get(header)
+    return request.param(parameter) if value is None and request.query else value
 
 
 def _scope(request: Request) -> str:

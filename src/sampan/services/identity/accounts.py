@@ -111,7 +111,8 @@ async def get_summary(context: Context, caller: Caller, command: GetSummary) -> 
             "root_access_keys": count(view, rows.keys_of(account, "")),
             "alias": int(raw is not None and rows.decode_account(raw).alias is not None),
         }
-    return Summary(counts)
+        alias = rows.decode_account(raw).alias if raw is not None else None
+    return Summary(counts, alias)
 
 
 # --- the start --------------------------------------------------------------------------------------------------------

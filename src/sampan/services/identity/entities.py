@@ -38,7 +38,7 @@ from sampan.services.identity.model import (
     TagEntity,
     UpdateEntity,
 )
-from sampan.services.identity.values import Document, Entity, EntityKind, EntityRef, Page
+from sampan.services.identity.values import Document, Entity, EntityKind, EntityRef, Members, Page
 
 # IAM's quotas; RAM's are smaller, and can be raised.
 COUNT_MAX = {EntityKind.USER: 5000, EntityKind.GROUP: 300, EntityKind.ROLE: 1000}
@@ -217,12 +217,13 @@ async def set_member(context: Context, caller: Caller, command: SetMember) -> No
     await context.write(account, change)
 
 
-async def list_members(context: Context, caller: Caller, command: ListMembers) -> Page[Entity]:
+async def list_members(context: Context, caller: Caller, command: ListMembers) -> Members:
     account = caller.account
     with context.store.view() as view:
         row = named(view, caller, command.of)
         found = [shown(account, member) for member in members(view, account, row.id)]
-    return page(found, command.after, command.limit, lambda entity: entity.name)
+    told = page(found, command.after, command.limit, lambda entity: entity.name)
+    return Members(told.items, told.next, of=shown(account, row))
 
 
 def members(view: View, account: str, entity_id: str) -> list[rows.EntityRow]:

@@ -33,6 +33,7 @@ from sampan.services.identity.values import IssuedKey as IssuedKey
 from sampan.services.identity.values import KeyUse as KeyUse
 from sampan.services.identity.values import Language as Language
 from sampan.services.identity.values import LoginProfile as LoginProfile
+from sampan.services.identity.values import Members as Members
 from sampan.services.identity.values import MfaDevice as MfaDevice
 from sampan.services.identity.values import Page as Page
 from sampan.services.identity.values import Policy as Policy
@@ -215,7 +216,7 @@ class SetMember(IdentityCommand):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ListMembers(IdentityCommand):
-    """The users of a group, or the groups of a user. -> Page[Entity]."""
+    """The users of a group, or the groups of a user. -> Members."""
 
     action: ClassVar[str] = "identity:ListMembers"
     of: EntityRef
@@ -328,7 +329,7 @@ class BindMfaDevice(UserCommand):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class UnbindMfaDevice(UserCommand):
-    """-> None."""
+    """`name` "" is whichever the user has. -> None."""
 
     action: ClassVar[str] = "identity:UnbindMfaDevice"
     name: str
@@ -535,6 +536,13 @@ class SetAlias(IdentityCommand):
 
     def touches(self) -> tuple[tuple[str, str], ...]:
         return ((self.action if self.alias is not None else "identity:RemoveAlias", ""),)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class GetAlias(IdentityCommand):
+    """-> str | None."""
+
+    action: ClassVar[str] = "identity:GetAlias"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

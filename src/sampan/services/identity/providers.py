@@ -6,6 +6,7 @@ network: a provider's keys are what the account has put there.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -17,7 +18,7 @@ from sampan.kernel.caller import Caller
 from sampan.kernel.fault import Fault, Kind
 from sampan.kernel.ports import Transaction, View
 from sampan.services.identity import rows
-from sampan.services.identity.context import Context, check_name, check_room
+from sampan.services.identity.context import Context, check_room
 from sampan.services.identity.model import DeleteProvider, GetProviders, PutProvider
 from sampan.services.identity.values import Provider
 
@@ -29,6 +30,7 @@ URL_CHARS_MAX = 255
 # Signatures that only the issuer can make; never one by a secret that both sides share.
 _ALGORITHMS = ("RS256", "RS384", "RS512", "PS256", "PS384", "PS512", "ES256", "ES384", "ES512", "EdDSA")
 _LEEWAY_MS = 5000
+_NAME = re.compile(r"[A-Za-z0-9+=,.@_:/~-]{1,255}")  # IAM names providers after their URLs
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,7 +49,6 @@ class Claims:
 
 async def put_provider(context: Context, caller: Caller, command: PutProvider) -> Provider:
     """Faults: EXISTS | MISSING "provider", INVALID "name" (its fact `what` may be "url", "audience", "keys")."""
-    check_name("provider", command.name, 128)
     _check(command)
     where, now_ms = rows.provider(caller.account, command.name), context.clock.now_ms()
 
@@ -170,6 +171,8 @@ def _check(command: PutProvider) -> None:
     def refuse(what: str, why: str) -> Fault:
         return Fault(Kind.INVALID, "name", why, name="", what=what)
 
+    if not _NAME.fullmatch(command.name):
+        raise refuse("provider", "a provider's name has at most 255 letters, digits and characters of +=,.@_:/~-")
     if not command.url.startswith(("https://", "http://")) or len(command.url) > URL_CHARS_MAX:
         raise refuse("url", "an issuer is a URL of at most 255 characters")
     if not command.url.isascii() or not command.url.isprintable():

@@ -124,7 +124,8 @@ async def get_caller_identity(context: Context, caller: Caller, command: GetCall
         found = entity_of_id(view, caller.account, caller.id)
     # A renamed user's session still knows the old name.
     name = found.name if found is not None and caller.kind != "federated" else caller.principal
-    return WhoAmI(caller.account, caller.kind, name, caller.id, caller.session)
+    path = found.path if found is not None else "/"
+    return WhoAmI(caller.account, caller.kind, name, caller.id, caller.session, path)
 
 
 # --- parts ------------------------------------------------------------------------------------------------------------

@@ -114,6 +114,13 @@ class Page(Generic[T]):
     next: str | None
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Members(Page[Entity]):
+    """The users of a group, or the groups of a user, with the one that they are of."""
+
+    of: Entity
+
+
 @dataclass(frozen=True, slots=True)
 class LoginProfile:
     """That a user has a password; `reset_required` at the next sign-in."""
@@ -135,7 +142,8 @@ class MfaDevice:
 
 @dataclass(frozen=True, slots=True)
 class Policy:
-    """A managed policy. `cloud` is the cloud whose own it is, or "" for an account's."""
+    """A managed policy. `cloud` is the cloud whose own it is, or "" for an account's. `document` is that of the default
+    version, which GetPolicy alone tells."""
 
     policy: str
     name: str
@@ -150,6 +158,7 @@ class Policy:
     description: str = ""
     tags: Mapping[str, str] = field(default_factory=dict)
     boundaries: int = 0
+    document: Document | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -211,17 +220,21 @@ class Session:
 
 @dataclass(frozen=True, slots=True)
 class Summary:
-    """Counts and limits of the account, by core names: users, users_max, groups, ..., mfa_devices, root_mfa."""
+    """Counts and limits of the account, by core names: users, users_max, groups, ..., mfa_devices, root_mfa; and its
+    alias."""
 
     counts: Mapping[str, int]
+    alias: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class WhoAmI:
-    """`kind`: root, user, role or federated. `name` is the user, or the role's; `session` its session."""
+    """`kind`: root, user, role or federated. `name` is the user, or the role's; `session` its session; `path` a
+    user's."""
 
     account: str
     kind: str
     name: str
     id: str
     session: str = ""
+    path: str = "/"

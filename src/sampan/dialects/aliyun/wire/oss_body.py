@@ -24,7 +24,7 @@ class Body:
     def __init__(self, request: Request) -> None:
         """Raises INVALID "argument" (the length) or INVALID "digest"."""
         self._request = request
-        self._length = _length(request)
+        self._length = length_of(request)
         self._digests = _digests(request)
 
     @property
@@ -48,7 +48,8 @@ class Body:
         return self._digests
 
 
-def _length(request: Request) -> int | None:
+def length_of(request: Request) -> int | None:
+    """The Content-Length, if there is one. Raises INVALID "argument"."""
     value = request.headers.get("content-length")
     if value is None:
         return None
@@ -62,10 +63,10 @@ def _digests(request: Request) -> tuple[Digest, ...]:
     found = []
     md5 = headers.get("content-md5")
     if md5 is not None:
-        found.append(_declared("md5", _md5(md5)))
+        found.append(declared("md5", md5_of(md5)))
     crc64 = headers.get("x-oss-hash-crc64ecma")
     if crc64 is not None:
-        found.append(_declared("crc64xz", _crc64(crc64)))
+        found.append(declared("crc64xz", _crc64(crc64)))
     # Every SDK sends UNSIGNED-PAYLOAD; a real digest is signed by V4 and so must be that of the body.
     sha256 = headers.get("x-oss-content-sha256", "UNSIGNED-PAYLOAD")
     if sha256 != "UNSIGNED-PAYLOAD":
@@ -75,11 +76,13 @@ def _digests(request: Request) -> tuple[Digest, ...]:
     return tuple(found)
 
 
-def _declared(algorithm: str, value: bytes) -> Digest:
+def declared(algorithm: str, value: bytes) -> Digest:
+    """A digest that the sender states, with the fault of a body that is another."""
     return Digest(algorithm, value, Fault(Kind.MISMATCH, "digest", algorithm=algorithm))
 
 
-def _md5(text: str) -> bytes:
+def md5_of(text: str) -> bytes:
+    """The 16 bytes of a Content-MD5. Raises INVALID "digest"."""
     try:
         value = base64.b64decode(text, validate=True) if len(text) == _MD5_CHARS else b""
     except (binascii.Error, ValueError):

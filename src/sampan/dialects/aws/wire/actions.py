@@ -123,6 +123,7 @@ _IAM = {
     "ListRolePolicies": "identity:ListInlinePoliciesOfRole",
     "CreateAccountAlias": "identity:SetAlias",
     "DeleteAccountAlias": "identity:RemoveAlias",
+    "ListAccountAliases": "identity:GetAlias",
     "GetAccountSummary": "identity:GetSummary",
     "CreateOpenIDConnectProvider": "identity:CreateProvider",
     "UpdateOpenIDConnectProviderThumbprint": "identity:UpdateProvider",
@@ -142,7 +143,6 @@ _IAM_ALSO = {
     "DeleteServiceLinkedRole": "identity:DeleteRole",
     "ListVirtualMFADevices": "identity:ListMfaDevices",
     "GetMFADevice": "identity:ListMfaDevices",
-    "ListAccountAliases": "identity:GetSummary",
     "AddClientIDToOpenIDConnectProvider": "identity:UpdateProvider",
     "RemoveClientIDFromOpenIDConnectProvider": "identity:UpdateProvider",
 }

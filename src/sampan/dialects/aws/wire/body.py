@@ -104,7 +104,7 @@ def open_body(request: Request, headers: Mapping[str, str], seal: ChunkSeal | No
         digests.insert(0, Digest("sha256", bytes.fromhex(payload), Fault(Kind.MISMATCH, "payload", algorithm="sha256")))
     if checksums:
         _check_choice(headers, digests, "")
-    return PlainBody(request, _length(headers, "content-length"), digests)
+    return PlainBody(request, length_of(headers, "content-length"), digests)
 
 
 def _open_chunked(
@@ -114,7 +114,7 @@ def _open_chunked(
         raise Fault(Kind.NOT_DONE, "operation", operation="SigV4A", header="x-amz-content-sha256")
     if payload not in (_SEALED, _SEALED_TRAILER, _OPEN_TRAILER) or (payload != _OPEN_TRAILER and seal is None):
         raise _unknown_payload(payload)
-    length = _length(headers, "x-amz-decoded-content-length")
+    length = length_of(headers, "x-amz-decoded-content-length")
     if length is None:
         raise Fault(Kind.ABSENT, "length", "x-amz-decoded-content-length is missing")
     trailer = headers.get("x-amz-trailer", "").strip().lower() if payload != _SEALED else ""
@@ -200,7 +200,8 @@ def _check_choice(headers: Mapping[str, str], digests: Sequence[Digest], trailer
     raise Fault(Kind.INVALID, "digest", why, algorithm="")
 
 
-def _length(headers: Mapping[str, str], name: str) -> int | None:
+def length_of(headers: Mapping[str, str], name: str) -> int | None:
+    """The length that a header says, or None without it. Raises Fault(INVALID, "argument")."""
     value = headers.get(name)
     if value is None:
         return None

@@ -8,6 +8,9 @@ from email.utils import parsedate_to_datetime
 from functools import lru_cache
 
 _AMZ = re.compile(r"([0-9]{4})([0-9]{2})([0-9]{2})T([0-9]{2})([0-9]{2})([0-9]{2})Z").fullmatch
+_ISO = re.compile(
+    r"[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}(?:\.[0-9]{1,9})?(?:Z|[+-][0-9]{2}:[0-9]{2})"
+).fullmatch
 # Requests of one second carry the same time, objects that are read often or were written together as well: a dictionary
 # is asked instead of a calendar. About 200 KB.
 SECONDS_KEPT = 1024
@@ -37,6 +40,16 @@ def parse_http(value: str) -> int | None:
         return None
 
 
+def parse_iso(value: str) -> int | None:
+    """`2013-05-24T00:00:00.5Z` (RFC 3339); None if it is not that."""
+    if _ISO(value) is None:
+        return None
+    try:
+        return int(datetime.fromisoformat(value).timestamp() * 1000)
+    except (ValueError, OverflowError):
+        return None
+
+
 def amz(ms: int) -> str:
     """`20130524T000000Z`."""
     at = datetime.fromtimestamp(ms // 1000, UTC)
@@ -62,3 +75,8 @@ def iso(ms: int) -> str:
     """`2013-05-24T00:00:00.000Z`: whole seconds, so that a listing and a Last-Modified header say the same."""
     at = datetime.fromtimestamp(ms // 1000, UTC)
     return f"{at.year:04}-{at.month:02}-{at.day:02}T{at.hour:02}:{at.minute:02}:{at.second:02}.000Z"
+
+
+def iso_s(ms: int) -> str:
+    """`2013-05-24T00:00:00Z`."""
+    return iso(ms)[:-5] + "Z"

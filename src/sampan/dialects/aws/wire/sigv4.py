@@ -1,7 +1,9 @@
-"""Signature Version 4, as S3 reads it: in the Authorization header and in presigned URLs.
+"""Signature Version 4: in the Authorization header and in presigned URLs.
 
-Written after AWS's "Authenticating Requests (AWS Signature Version 4)" of the S3 API reference. S3's canonical path
-differs from other services': it is encoded once, and neither "//" nor ".." is taken away.
+Written after AWS's "Authenticating Requests (AWS Signature Version 4)" of the S3 API reference, and for all other
+services after "Create a signed AWS API request" of the IAM user guide. S3's canonical path differs from the others':
+it is encoded once, and neither "//" nor ".." is taken away. And while S3 takes the body's digest from a header and
+checks it later, the others need the body before they can verify anything.
 
 Nothing that the service acts on may be left out of a signature: `host` and every `x-amz-*` header must be in
 SignedHeaders, the whole query is signed, and the body's digest (or the word that says it has none) as well.
@@ -12,7 +14,7 @@ from __future__ import annotations
 import hashlib
 import hmac
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from functools import lru_cache
 from typing import NamedTuple
 from urllib.parse import quote
@@ -65,14 +67,18 @@ class _Claimed(NamedTuple):
 
 
 class SigV4:
-    """Verifies requests to one service ("s3")."""
+    """Verifies requests to one service ("s3"). `path` makes the canonical path of a request."""
 
-    def __init__(self, service: str) -> None:
+    def __init__(self, service: str, path: Callable[[Request], str] | None = None) -> None:
         self._service = service
+        self._path = path or canonical_path
         self._signing_key = lru_cache(maxsize=SIGNING_KEYS_MAX)(signing_key)
 
-    def verify_header(self, request: Request, keys: Keyring, now_ms: int) -> Signed:
-        """Raises the Fault that says what is wrong with the Authorization header's signature."""
+    def verify_header(self, request: Request, keys: Keyring, now_ms: int, digest: str | None = None) -> Signed:
+        """Raises the Fault that says what is wrong with the Authorization header's signature.
+
+        `digest` is the body's SHA-256 in hexadecimal digits; None takes the word of the header for it.
+        """
         headers = request.headers
         fields = _authorization(headers["authorization"])
         scope = _scope(fields["Credential"], "The authorization header is malformed; the Credential is mal-formed")
@@ -85,7 +91,7 @@ class SigV4:
                 "The authorization header is malformed; Invalid credential date "
                 f'"{scope.date}". This date is not the same as X-Amz-Date: "{timestamp[:8]}".',
             )
-        payload = headers.get("x-amz-content-sha256")
+        payload = digest or headers.get("x-amz-content-sha256")
         if payload is None:
             raise Fault(Kind.ABSENT, "digest", name="x-amz-content-sha256")
         check_clock(request_ms, given, now_ms)
@@ -105,8 +111,8 @@ class SigV4:
             now_ms,
         )
 
-    def verify_query(self, request: Request, keys: Keyring, now_ms: int) -> Signed:
-        """Raises the Fault that says what is wrong with a presigned URL."""
+    def verify_query(self, request: Request, keys: Keyring, now_ms: int, digest: str | None = None) -> Signed:
+        """Raises the Fault that says what is wrong with a presigned URL. `digest` as in `verify_header`."""
         fields = _parameters(request)
         scope = _scope(
             fields["X-Amz-Credential"], "Error parsing the X-Amz-Credential parameter; the Credential is mal-formed"
@@ -137,7 +143,7 @@ class SigV4:
                 signature=fields["X-Amz-Signature"],
                 timestamp=fields["X-Amz-Date"],
                 token=request.param("X-Amz-Security-Token") or request.headers.get("x-amz-security-token"),
-                payload=headers.get("x-amz-content-sha256", UNSIGNED),
+                payload=digest or headers.get("x-amz-content-sha256", UNSIGNED),
                 headers=headers,
                 query=canonical_query(query),
             ),
@@ -177,7 +183,7 @@ class SigV4:
         canonical = "\n".join(
             (
                 request.method,
-                canonical_path(request),
+                self._path(request),
                 claimed.query,
                 canonical_headers(request.headers, names),
                 claimed.signed_headers,
@@ -210,10 +216,24 @@ def signing_key(secret: str, date: str, region: str, service: str) -> bytes:
 
 
 def canonical_path(request: Request) -> str:
-    """The path, decoded and encoded again: clients differ in what they escape on the wire."""
+    """S3's: the path, decoded and encoded again: clients differ in what they escape on the wire."""
     if _PLAIN_PATH(request.raw_path):
         return request.raw_path or "/"
     return quote(request.path, safe="/-_.~", errors="surrogateescape")
+
+
+def normalized_path(request: Request) -> str:
+    """Every other service's: without empty steps, "." and ".." (RFC 3986, 5.2.4), and encoded once more as it came."""
+    if request.raw_path in ("", "/"):
+        return "/"
+    steps: list[str] = []
+    for step in request.raw_path.split("/"):
+        if step == "..":
+            del steps[-1:]
+        elif step not in ("", "."):
+            steps.append(step)
+    end = "/" if steps and request.raw_path.endswith(("/", "/.", "/..")) else ""
+    return quote(f"/{'/'.join(steps)}{end}", safe="/-_.~", errors="surrogateescape")
 
 
 def canonical_query(query: list[tuple[str, str]] | tuple[tuple[str, str], ...]) -> str:

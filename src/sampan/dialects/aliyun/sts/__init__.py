@@ -1,0 +1,1 @@
+"""Alibaba Cloud STS over the service of identity."""

@@ -1,0 +1,115 @@
+"""The account itself: its alias, its summary, and the providers of tokens that it trusts."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from sampan.dialects.aws.iam import names
+from sampan.dialects.aws.wire.service import Call, Done, nothing
+from sampan.kernel.fault import Fault, Kind
+from sampan.services.identity.model import (
+    DeleteProvider,
+    GetProviders,
+    GetSummary,
+    Provider,
+    PutProvider,
+    SetAlias,
+    Summary,
+)
+
+Shown = Mapping[str, Any]
+
+# IAM's words for the core's counts.
+_COUNTS: Mapping[str, str] = {
+    "users": "Users", "users_max": "UsersQuota", "groups": "Groups", "groups_max": "GroupsQuota",
+    "roles": "Roles", "roles_max": "RolesQuota", "policies": "Policies", "policies_max": "PoliciesQuota",
+    "mfa_devices": "MFADevices", "mfa_devices_in_use": "MFADevicesInUse", "root_mfa": "AccountMFAEnabled",
+    "root_access_keys": "AccountAccessKeysPresent", "providers": "Providers",
+    "access_keys_max": "AccessKeysPerUserQuota", "policy_versions_max": "VersionsPerPolicyQuota",
+    "groups_of_user_max": "GroupsPerUserQuota",
+}  # fmt: skip
+_ATTACHED = ("User", "Group", "Role")
+
+
+def bind_alias(call: Call) -> SetAlias:
+    return SetAlias(alias=call.params["AccountAlias"])
+
+
+def bind_no_alias(call: Call) -> SetAlias:
+    return SetAlias(alias=None)
+
+
+def render_aliases(call: Call, summary: Summary) -> Shown:
+    """One, or none."""
+    return {"AccountAliases": [summary.alias] if summary.alias is not None else [], "IsTruncated": False}
+
+
+def render_summary(call: Call, summary: Summary) -> Shown:
+    """What IAM counts and the core counts too."""
+    told = {_COUNTS[name]: count for name, count in summary.counts.items() if name in _COUNTS}
+    if "attachments_max" in summary.counts:
+        told |= {f"AttachedPoliciesPer{word}Quota": summary.counts["attachments_max"] for word in _ATTACHED}
+    return {"SummaryMap": told}
+
+
+# --- providers --------------------------------------------------------------------------------------------------------
+
+
+def _provider(call: Call) -> str:
+    return names.provider_of(call.params["OpenIDConnectProviderArn"], call.caller.account)
+
+
+def bind_create_provider(call: Call) -> PutProvider:
+    """A provider is named after its URL."""
+    given = call.params
+    if given.get("Tags"):
+        raise Fault(Kind.NOT_DONE, "operation", operation="CreateOpenIDConnectProvider with Tags")
+    scheme, _, rest = given["Url"].partition("://")
+    if scheme != "https" or not rest.strip("/") or "?" in rest:
+        raise Fault(Kind.INVALID, "argument", "Invalid Open ID Connect Provider URL", name="url")
+    return PutProvider(
+        create=True,
+        name=rest.rstrip("/"),
+        url=given["Url"],
+        audiences=tuple(given.get("ClientIDList", ())),
+        thumbprints=tuple(given.get("ThumbprintList", ())),
+    )
+
+
+def render_create_provider(call: Call, provider: Provider) -> Shown:
+    return {"OpenIDConnectProviderArn": names.provider_arn(provider.name, call.caller.account)}
+
+
+def bind_get_provider(call: Call) -> GetProviders:
+    return GetProviders(name=_provider(call))
+
+
+def render_provider(call: Call, found: tuple[Provider, ...]) -> Shown:
+    """The URL is told without its scheme."""
+    (provider,) = found
+    return {
+        "Url": provider.url.partition("://")[2],
+        "ClientIDList": list(provider.audiences),
+        "ThumbprintList": list(provider.thumbprints),
+        "CreateDate": provider.created_ms,
+    }
+
+
+def render_providers(call: Call, found: tuple[Provider, ...]) -> Shown:
+    rows = [{"Arn": names.provider_arn(provider.name, call.caller.account)} for provider in found]
+    return {"OpenIDConnectProviderList": rows}
+
+
+def operations() -> dict[str, Done]:
+    """IAM's operations on the account."""
+    return {
+        "CreateAccountAlias": Done(bind_alias, nothing),
+        "DeleteAccountAlias": Done(bind_no_alias, nothing),
+        "ListAccountAliases": Done(lambda _: GetSummary(), render_aliases),
+        "GetAccountSummary": Done(lambda _: GetSummary(), render_summary),
+        "CreateOpenIDConnectProvider": Done(bind_create_provider, render_create_provider),
+        "GetOpenIDConnectProvider": Done(bind_get_provider, render_provider),
+        "ListOpenIDConnectProviders": Done(lambda _: GetProviders(), render_providers),
+        "DeleteOpenIDConnectProvider": Done(lambda call: DeleteProvider(name=_provider(call)), nothing),
+    }

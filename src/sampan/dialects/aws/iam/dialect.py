@@ -1,0 +1,40 @@
+"""The IAM dialect: which requests are its own, and what is done of its API."""
+
+from __future__ import annotations
+
+from sampan.dialects.aws.iam import account, credentials, entities, policies
+from sampan.dialects.aws.wire import identity_words, model
+from sampan.dialects.aws.wire.query import QueryProtocol
+from sampan.dialects.aws.wire.service import ServiceDialect
+from sampan.gateway.contract import Claim
+
+_SCOPES = ("iam",)
+
+
+class IamDialect(ServiceDialect):
+    """Implements `gateway.contract.Dialect`. IAM has no regions: whichever one is signed for will do."""
+
+    def __init__(self) -> None:
+        described = model.load("iam", "2010-05-08")
+        super().__init__(
+            "aws/iam",
+            described,
+            QueryProtocol(described),
+            (
+                Claim(rank=0, authorization=("AWS4-",), scope=_SCOPES),
+                Claim(rank=0, query=("X-Amz-Credential",), scope=_SCOPES),
+                Claim(rank=1, host=r"iam(?:\.[a-z0-9-]+)?\.amazonaws\.com"),
+            ),
+            {
+                **entities.users(),
+                **entities.groups(),
+                **entities.roles(),
+                **credentials.keys(),
+                **credentials.passwords(),
+                **credentials.devices(),
+                **policies.managed(),
+                **policies.of_entities(),
+                **account.operations(),
+            },
+            identity_words.IAM,
+        )

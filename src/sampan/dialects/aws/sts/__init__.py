@@ -1,0 +1,1 @@
+"""STS: sessions of the identity service in Amazon's words."""

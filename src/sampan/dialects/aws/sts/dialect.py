@@ -1,0 +1,41 @@
+"""The STS dialect: which requests are its own, and what is done of its API."""
+
+from __future__ import annotations
+
+from sampan.dialects.aws.sts import sessions
+from sampan.dialects.aws.wire import identity_words, model
+from sampan.dialects.aws.wire.query import QueryProtocol
+from sampan.dialects.aws.wire.service import ServiceDialect
+from sampan.gateway.contract import Claim
+
+_SCOPES = ("sts",)
+
+
+class StsDialect(ServiceDialect):
+    """Implements `gateway.contract.Dialect`. Sessions are good in every region.
+
+    Whoever holds a token of a trusted provider signs nothing. The operation then stands in the body, which a claim
+    cannot see; but a form is posted to "/" by no other client of AWS that does not sign.
+    """
+
+    def __init__(self) -> None:
+        described = model.load("sts", "2011-06-15")
+        super().__init__(
+            "aws/sts",
+            described,
+            QueryProtocol(described),
+            (
+                Claim(rank=0, authorization=("AWS4-",), scope=_SCOPES),
+                Claim(rank=0, query=("X-Amz-Credential",), scope=_SCOPES),
+                Claim(rank=1, host=r"sts(?:\.[a-z0-9-]+)?\.amazonaws\.com"),
+                Claim(rank=1, query=("WebIdentityToken",), unsigned=True),
+                Claim(
+                    rank=1,
+                    headers=("amz-sdk-invocation-id",),
+                    content="application/x-www-form-urlencoded",
+                    unsigned=True,
+                ),
+            ),
+            sessions.operations(),
+            identity_words.STS,
+        )

@@ -1,0 +1,196 @@
+"""The SDK against the real services: who may what, under whose keys."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+from botocore.exceptions import ClientError
+
+from sampan.services.identity.service import ROOT_ACCOUNT
+from tests.aws_identity.cloud import Cloud, policy
+
+ROLE = f"arn:aws:iam::{ROOT_ACCOUNT}:role/team/builder"
+
+
+@pytest.fixture
+def cloud(tmp_path: Path) -> Cloud:
+    return Cloud(tmp_path)
+
+
+def refused(act: Callable[..., Any], **params: Any) -> str:
+    """The code of the error that comes of a call."""
+    with pytest.raises(ClientError) as caught:
+        act(**params)
+    return str(caught.value.response["Error"]["Code"])
+
+
+def user(cloud: Cloud, name: str, **params: Any) -> dict[str, Any]:
+    """A new user's keys."""
+    iam = cloud.client("iam")
+    iam.create_user(UserName=name, **params)
+    return dict(iam.create_access_key(UserName=name)["AccessKey"])
+
+
+def test_a_user_may_what_a_policy_allows(cloud: Cloud) -> None:
+    root = cloud.client("s3")
+    root.create_bucket(Bucket="harbour")
+    root.put_object(Bucket="harbour", Key="log", Body=b"calm")
+    keys = user(cloud, "ann", Path="/team/")
+    assert cloud.client("sts", keys).get_caller_identity()["Arn"] == f"arn:aws:iam::{ROOT_ACCOUNT}:user/team/ann"
+    s3, iam = cloud.client("s3", keys), cloud.client("iam")
+    assert refused(s3.get_object, Bucket="harbour", Key="log") == "AccessDenied"
+    assert refused(cloud.client("iam", keys).list_users) == "AccessDenied"
+    made = iam.create_policy(
+        PolicyName="readers", PolicyDocument=policy({"Action": "s3:GetObject", "Resource": "arn:aws:s3:::harbour/*"})
+    )["Policy"]
+    iam.attach_user_policy(UserName="ann", PolicyArn=made["Arn"])
+    assert s3.get_object(Bucket="harbour", Key="log")["Body"].read() == b"calm"
+    assert refused(s3.put_object, Bucket="harbour", Key="log", Body=b"storm") == "AccessDenied"
+    assert refused(iam.delete_policy, PolicyArn=made["Arn"]) == "DeleteConflict"
+    iam.detach_user_policy(UserName="ann", PolicyArn=made["Arn"])
+    assert refused(s3.get_object, Bucket="harbour", Key="log") == "AccessDenied"
+
+
+def test_a_role_is_assumed_by_whom_it_trusts(cloud: Cloud) -> None:
+    iam = cloud.client("iam")
+    cloud.client("s3").create_bucket(Bucket="harbour")
+    keys = user(cloud, "ann", Path="/team/")
+    trust = policy({"Action": "sts:AssumeRole", "Principal": {"AWS": f"arn:aws:iam::{ROOT_ACCOUNT}:user/team/ann"}})
+    role = iam.create_role(RoleName="builder", Path="/team/", AssumeRolePolicyDocument=trust)["Role"]
+    assert role["Arn"] == ROLE
+    iam.put_role_policy(RoleName="builder", PolicyName="own", PolicyDocument=policy({"Action": "s3:*"}))
+    assert refused(cloud.client("sts").assume_role, RoleArn=ROLE, RoleSessionName="night") == "AccessDenied"
+    got = cloud.client("sts", keys).assume_role(RoleArn=ROLE, RoleSessionName="night", DurationSeconds=900)
+    assert got["AssumedRoleUser"]["Arn"] == f"arn:aws:sts::{ROOT_ACCOUNT}:assumed-role/builder/night"
+    assert got["AssumedRoleUser"]["AssumedRoleId"] == f"{role['RoleId']}:night"
+    session = got["Credentials"]
+    assert cloud.client("sts", session).get_caller_identity()["Arn"] == got["AssumedRoleUser"]["Arn"]
+    s3 = cloud.client("s3", session)
+    s3.put_object(Bucket="harbour", Key="log", Body=b"calm")
+    cloud.clock.ms += 900_000  # over, and the SDK's clock is not yet too wrong
+    assert refused(s3.put_object, Bucket="harbour", Key="log", Body=b"storm") == "ExpiredToken"
+    assert refused(cloud.client("sts", session).get_caller_identity) == "ExpiredToken"
+
+
+def test_a_stranger_needs_the_right_word(cloud: Cloud) -> None:
+    """An external id, and a session that is allowed less than its role."""
+    iam = cloud.client("iam")
+    cloud.client("s3").create_bucket(Bucket="harbour")
+    trust = policy(
+        {
+            "Action": "sts:AssumeRole",
+            "Principal": {"AWS": ROOT_ACCOUNT},
+            "Condition": {"StringEquals": {"sts:ExternalId": "outside"}},
+        }
+    )
+    iam.create_role(RoleName="builder", Path="/team/", AssumeRolePolicyDocument=trust)
+    iam.attach_role_policy(RoleName="builder", PolicyArn="arn:aws:iam::aws:policy/AdministratorAccess")
+    keys = user(cloud, "ann")
+    iam.put_user_policy(
+        UserName="ann", PolicyName="own", PolicyDocument=policy({"Action": "sts:AssumeRole", "Resource": ROLE})
+    )
+    sts = cloud.client("sts", keys)
+    asked = {"RoleArn": ROLE, "RoleSessionName": "night", "Policy": policy({"Action": "s3:ListBucket"})}
+    assert refused(sts.assume_role, **asked) == "AccessDenied"
+    assert refused(sts.assume_role, ExternalId="inside", **asked) == "AccessDenied"
+    got = sts.assume_role(ExternalId="outside", **asked)
+    assert got["PackedPolicySize"] > 0
+    s3 = cloud.client("s3", got["Credentials"])
+    assert s3.list_objects_v2(Bucket="harbour")["KeyCount"] == 0
+    assert refused(s3.put_object, Bucket="harbour", Key="log", Body=b"") == "AccessDenied"
+
+
+def test_groups_give_what_they_have(cloud: Cloud) -> None:
+    iam = cloud.client("iam")
+    cloud.client("s3").create_bucket(Bucket="harbour")
+    keys = user(cloud, "ann")
+    iam.create_group(GroupName="crew")
+    iam.put_group_policy(GroupName="crew", PolicyName="own", PolicyDocument=policy({"Action": "s3:*"}))
+    iam.add_user_to_group(GroupName="crew", UserName="ann")
+    told = iam.get_group(GroupName="crew")
+    assert (told["Group"]["GroupName"], [each["UserName"] for each in told["Users"]]) == ("crew", ["ann"])
+    assert [each["GroupName"] for each in iam.list_groups_for_user(UserName="ann")["Groups"]] == ["crew"]
+    s3 = cloud.client("s3", keys)
+    s3.list_objects_v2(Bucket="harbour")
+    iam.remove_user_from_group(GroupName="crew", UserName="ann")
+    assert refused(s3.list_objects_v2, Bucket="harbour") == "AccessDenied"
+    iam.delete_group_policy(GroupName="crew", PolicyName="own")
+    iam.delete_group(GroupName="crew")
+    assert refused(iam.get_group, GroupName="crew") == "NoSuchEntity"
+
+
+def test_errors_as_people_know_them(cloud: Cloud) -> None:
+    iam = cloud.client("iam")
+    user(cloud, "ann")
+    assert refused(iam.create_user, UserName="Ann") == "EntityAlreadyExists"
+    assert refused(iam.get_user, UserName="bob") == "NoSuchEntity"
+    assert refused(iam.delete_user, UserName="ann") == "DeleteConflict"
+    iam.create_access_key(UserName="ann")
+    assert refused(iam.create_access_key, UserName="ann") == "LimitExceeded"
+    assert refused(iam.create_policy, PolicyName="p", PolicyDocument="no JSON") == "MalformedPolicyDocument"
+    assert refused(iam.get_policy, PolicyArn=f"arn:aws:iam::{ROOT_ACCOUNT}:policy/none") == "NoSuchEntity"
+    assert refused(iam.create_login_profile, UserName="ann", Password="x") == "PasswordPolicyViolation"
+    assert refused(iam.get_login_profile, UserName="ann") == "NoSuchEntity"
+    assert refused(iam.get_credential_report) == "NotImplemented"
+    with pytest.raises(iam.exceptions.NoSuchEntityException, match="The user with name bob cannot be found"):
+        iam.get_user(UserName="bob")
+
+
+def test_pages_of_users(cloud: Cloud) -> None:
+    iam = cloud.client("iam")
+    names = [f"user-{number}" for number in range(5)]
+    for name in names:
+        iam.create_user(UserName=name, Path="/a/" if name < "user-3" else "/b/")
+    pages = list(iam.get_paginator("list_users").paginate(PaginationConfig={"PageSize": 2}))
+    assert [len(page["Users"]) for page in pages] == [2, 2, 1]
+    assert [each["UserName"] for page in pages for each in page["Users"]] == names
+    assert len(iam.list_users(PathPrefix="/b/")["Users"]) == 2
+
+
+def test_versions_of_a_policy(cloud: Cloud) -> None:
+    iam = cloud.client("iam")
+    arn = iam.create_policy(PolicyName="p", PolicyDocument=policy({"Action": "s3:*"}))["Policy"]["Arn"]
+    text = policy({"Action": "iam:*"})
+    made = iam.create_policy_version(PolicyArn=arn, PolicyDocument=text, SetAsDefault=True)["PolicyVersion"]
+    assert (made["VersionId"], made["IsDefaultVersion"]) == ("v2", True)
+    told = iam.get_policy_version(PolicyArn=arn, VersionId="v2")["PolicyVersion"]
+    assert told["Document"] == json.loads(text)
+    assert refused(iam.delete_policy_version, PolicyArn=arn, VersionId="v2") == "DeleteConflict"
+    assert refused(iam.delete_policy, PolicyArn=arn) == "DeleteConflict"
+    iam.delete_policy_version(PolicyArn=arn, VersionId="v1")
+    iam.delete_policy(PolicyArn=arn)
+
+
+def test_the_accounts_own_things(cloud: Cloud) -> None:
+    iam = cloud.client("iam")
+    assert iam.get_user()["User"]["Arn"] == f"arn:aws:iam::{ROOT_ACCOUNT}:root"
+    iam.create_account_alias(AccountAlias="harbour")
+    assert iam.list_account_aliases()["AccountAliases"] == ["harbour"]
+    assert iam.get_account_summary()["SummaryMap"]["UsersQuota"] == 5000
+    arn = iam.create_open_id_connect_provider(Url="https://oidc.example.org/id/1", ClientIDList=["a"])
+    arn = arn["OpenIDConnectProviderArn"]
+    assert arn == f"arn:aws:iam::{ROOT_ACCOUNT}:oidc-provider/oidc.example.org/id/1"
+    assert iam.list_open_id_connect_providers()["OpenIDConnectProviderList"] == [{"Arn": arn}]
+    assert iam.get_open_id_connect_provider(OpenIDConnectProviderArn=arn)["Url"] == "oidc.example.org/id/1"
+    iam.delete_open_id_connect_provider(OpenIDConnectProviderArn=arn)
+    made = iam.create_virtual_mfa_device(VirtualMFADeviceName="phone")["VirtualMFADevice"]
+    serial, codes = made["SerialNumber"], {"AuthenticationCode1": "000000", "AuthenticationCode2": "000000"}
+    assert refused(iam.enable_mfa_device, UserName="nobody", SerialNumber=serial, **codes) == "NoSuchEntity"
+    iam.delete_virtual_mfa_device(SerialNumber=serial)
+
+
+def test_a_token_that_nobody_trusts(cloud: Cloud) -> None:
+    sts = cloud.client("sts", signed=False)
+    asked = {"RoleArn": ROLE, "RoleSessionName": "night", "WebIdentityToken": "head.body.sign"}
+    assert refused(sts.assume_role_with_web_identity, **asked) == "InvalidIdentityToken"
+    assert refused(sts.get_caller_identity) == "MissingAuthenticationToken"
+
+
+def test_the_audit_names_the_operation_and_the_caller(cloud: Cloud) -> None:
+    cloud.client("iam").create_user(UserName="ann")
+    line = json.loads(cloud.audit.lines[-1])
+    assert (line["dialect"], line["operation"], line["account"]) == ("aws/iam", "CreateUser", ROOT_ACCOUNT)
