@@ -16,14 +16,18 @@ import logging
 import os
 import signal
 import sys
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
 from sampan import __version__
 from sampan.config import Config
 from sampan.dialects.aliyun.oss.dialect import OssDialect
+from sampan.dialects.aliyun.wire.policy import RamReader
+from sampan.dialects.aws.iam.dialect import IamDialect
 from sampan.dialects.aws.s3.dialect import S3Dialect
+from sampan.dialects.aws.sts.dialect import StsDialect
+from sampan.dialects.aws.wire.policy import IamReader
 from sampan.engines import authority, credentials
 from sampan.engines.blobs_disk import DiskBlobs
 from sampan.engines.clock_system import SystemChance, SystemClock
@@ -40,6 +44,8 @@ from sampan.gateway.dispatch import Dispatcher
 from sampan.gateway.guard import Guard
 from sampan.gateway.http import Reply
 from sampan.kernel.fault import Fault, Kind
+from sampan.kernel.policy import Reader
+from sampan.services.identity.model import Language
 from sampan.services.identity.service import ROOT_ACCOUNT, Identity
 from sampan.services.objects.service import Objects
 
@@ -191,15 +197,26 @@ def _troubles(config: Config) -> Iterator[None]:
 
 
 def _identity(config: Config, store: SqliteStore) -> Identity:
-    return Identity(store, SystemClock(), SystemChance(), AesSealer(load_key(config.data / "secrets.key")))
+    sealer = AesSealer(load_key(config.data / "secrets.key"))
+    return Identity(store, SystemClock(), SystemChance(), sealer, languages())
 
 
 # --- a worker ---------------------------------------------------------------------------------------------------------
 
 
+def languages() -> Mapping[Language, Reader]:
+    """Every language that policies may be written in."""
+    return {Language.IAM: IamReader(), Language.RAM: RamReader()}
+
+
 def dialects(config: Config) -> tuple[Dialect, ...]:
     """Every protocol that is spoken."""
-    return (S3Dialect(config.domains, config.region_aws), OssDialect(config.domains, config.region_aliyun))
+    return (
+        S3Dialect(config.domains, config.region_aws),
+        OssDialect(config.domains, config.region_aliyun),
+        IamDialect(),
+        StsDialect(),
+    )
 
 
 def worker(prepared: Prepared, parent: int) -> Gateway:

@@ -34,6 +34,15 @@ def test_what_is_not_done_says_so(iam: Door) -> None:
     assert iam.refused(fault) == (501, "NotImplemented", "GenerateCredentialReport is not done by this server yet.")
 
 
+def test_a_refusal_names_the_action_as_iam_does(iam: Door) -> None:
+    fault = Fault(Kind.DENIED, "action", "core words", action="identity:CreateUser", path="user/ann")
+    assert iam.refused(fault) == (
+        403,
+        "AccessDenied",
+        "The caller is not authorized to perform: iam:CreateUser on resource: user/ann",
+    )
+
+
 # --- signatures -------------------------------------------------------------------------------------------------------
 
 
