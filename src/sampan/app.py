@@ -24,6 +24,7 @@ from sampan import __version__
 from sampan.config import Config
 from sampan.dialects.aliyun.oss.dialect import OssDialect
 from sampan.dialects.aliyun.wire.policy import RamReader
+from sampan.dialects.aws.iam import managed
 from sampan.dialects.aws.iam.dialect import IamDialect
 from sampan.dialects.aws.s3.dialect import S3Dialect
 from sampan.dialects.aws.sts.dialect import StsDialect
@@ -136,7 +137,7 @@ def open_objects(config: Config) -> Iterator[Objects]:
         blobs = DiskBlobs(config.data / "blobs", 0, chance)
     try:
         with _troubles(config):
-            yield Objects(store, blobs, SystemClock(), chance, LibraryDigests(), config.regions)
+            yield Objects(store, blobs, SystemClock(), chance, LibraryDigests(), config.regions, languages())
     finally:
         blobs.close()
         store.close()
@@ -198,7 +199,7 @@ def _troubles(config: Config) -> Iterator[None]:
 
 def _identity(config: Config, store: SqliteStore) -> Identity:
     sealer = AesSealer(load_key(config.data / "secrets.key"))
-    return Identity(store, SystemClock(), SystemChance(), sealer, languages())
+    return Identity(store, SystemClock(), SystemChance(), sealer, languages(), managed.policies())
 
 
 # --- a worker ---------------------------------------------------------------------------------------------------------
@@ -227,7 +228,13 @@ def worker(prepared: Prepared, parent: int) -> Gateway:
     clock, chance, digests = SystemClock(), SystemChance(), LibraryDigests()
     store = SqliteStore(config.data / "store")
     objects = Objects(
-        store, DiskBlobs(config.data / "blobs", prepared.run, chance), clock, chance, digests, config.regions
+        store,
+        DiskBlobs(config.data / "blobs", prepared.run, chance),
+        clock,
+        chance,
+        digests,
+        config.regions,
+        languages(),
     )
     identity = _identity(config, store)
     counters_folder = _counters_folder(config)

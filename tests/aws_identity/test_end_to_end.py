@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 from botocore.exceptions import ClientError
 
+from sampan.dialects.aws.iam import managed
 from sampan.services.identity.service import ROOT_ACCOUNT
 from tests.aws_identity.cloud import Cloud, policy
 
@@ -102,6 +103,44 @@ def test_a_stranger_needs_the_right_word(cloud: Cloud) -> None:
     s3 = cloud.client("s3", got["Credentials"])
     assert s3.list_objects_v2(Bucket="harbour")["KeyCount"] == 0
     assert refused(s3.put_object, Bucket="harbour", Key="log", Body=b"") == "AccessDenied"
+
+
+def test_awss_own_policies_say_what_they_are_called_for(cloud: Cloud) -> None:
+    iam = cloud.client("iam")
+    cloud.client("s3").create_bucket(Bucket="harbour")
+    own = iam.list_policies(Scope="AWS")["Policies"]
+    assert len(own) == len(managed.policies())
+    document = iam.get_policy_version(PolicyArn=own[0]["Arn"], VersionId="v1")["PolicyVersion"]["Document"]
+    assert document["Statement"][0]["Action"] == ["*"]
+    keys = user(cloud, "ann")
+    may = {
+        "ListUsers": lambda: cloud.client("iam", keys).list_users(),
+        "CreateGroup": lambda: cloud.client("iam", keys).create_group(GroupName="crew"),
+        "ListObjects": lambda: cloud.client("s3", keys).list_objects_v2(Bucket="harbour"),
+        "PutObject": lambda: cloud.client("s3", keys).put_object(Bucket="harbour", Key="log", Body=b""),
+    }
+    allowed = {
+        "ReadOnlyAccess": {"ListUsers", "ListObjects"},
+        "AmazonS3FullAccess": {"ListObjects", "PutObject"},
+        "AmazonS3ReadOnlyAccess": {"ListObjects"},
+        "IAMReadOnlyAccess": {"ListUsers"},
+        "IAMFullAccess": {"ListUsers", "CreateGroup"},
+        "IAMUserChangePassword": set(),
+    }
+    for name, want in allowed.items():
+        arn = f"arn:aws:iam::aws:policy/{name}"
+        iam.attach_user_policy(UserName="ann", PolicyArn=arn)
+        assert {what for what, act in may.items() if not _refuses(act)} == want, name
+        iam.detach_user_policy(UserName="ann", PolicyArn=arn)
+
+
+def _refuses(act: Callable[[], Any]) -> bool:
+    try:
+        act()
+    except ClientError as error:
+        assert error.response["Error"]["Code"] == "AccessDenied"
+        return True
+    return False
 
 
 def test_groups_give_what_they_have(cloud: Cloud) -> None:
