@@ -156,6 +156,14 @@ def test_forms_that_no_sdk_sends(iam: Door, form: str, code: str) -> None:
     assert iam.refused(caught.value)[1] == code
 
 
+def test_a_list_is_in_the_order_of_its_numbers(iam: Door) -> None:
+    request = Sent("POST", "/", "", {"host": "127.0.0.1:4566"})
+    numbers = (10, 2, 1, 11)
+    form = "Action=UntagUser&UserName=ann&" + "&".join(f"TagKeys.member.{number}=k{number}" for number in numbers)
+    _, params = iam.dialect._protocol.read(request.request(), form.encode())
+    assert params["TagKeys"] == ["k1", "k2", "k10", "k11"]
+
+
 def test_other_methods_are_none_of_this_api(iam: Door) -> None:
     fault = iam.fault(replace(catch(client("iam"), "list_users"), method="PUT"))
     assert (fault.kind, fault.noun) == (Kind.UNKNOWN, "operation")
