@@ -19,10 +19,14 @@ import sys
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from types import MappingProxyType
 
 from sampan import __version__
 from sampan.config import Config
 from sampan.dialects.aliyun.oss.dialect import OssDialect
+from sampan.dialects.aliyun.ram.dialect import RamDialect
+from sampan.dialects.aliyun.sts.dialect import AliyunStsDialect
+from sampan.dialects.aliyun.wire.openapi_signature import KEPT_MS
 from sampan.dialects.aliyun.wire.policy import RamReader
 from sampan.dialects.aws.iam import managed
 from sampan.dialects.aws.iam.dialect import IamDialect
@@ -35,6 +39,7 @@ from sampan.engines.clock_system import SystemChance, SystemClock
 from sampan.engines.credentials import Credentials
 from sampan.engines.digests import LibraryDigests
 from sampan.engines.folder import DataFolder, FolderError
+from sampan.engines.nonces import NonceTable
 from sampan.engines.sealer import AesSealer, load_key
 from sampan.engines.store_sqlite import Damaged, SqliteStore
 from sampan.gateway import logs, metrics
@@ -50,6 +55,7 @@ from sampan.services.identity.model import Language
 from sampan.services.identity.service import ROOT_ACCOUNT, Identity
 from sampan.services.objects.service import Objects
 
+READERS: Mapping[Language, Reader] = MappingProxyType({Language.IAM: IamReader(), Language.RAM: RamReader()})
 # How often a waiting thread may ask for the interpreter: see `engines.store_sqlite`.
 SWITCH_S = 50e-6
 ELECTION_S = 2  # how soon another worker takes over what one does for all
@@ -137,7 +143,7 @@ def open_objects(config: Config) -> Iterator[Objects]:
         blobs = DiskBlobs(config.data / "blobs", 0, chance)
     try:
         with _troubles(config):
-            yield Objects(store, blobs, SystemClock(), chance, LibraryDigests(), config.regions, languages())
+            yield Objects(store, blobs, SystemClock(), chance, LibraryDigests(), config.regions, READERS)
     finally:
         blobs.close()
         store.close()
@@ -199,24 +205,22 @@ def _troubles(config: Config) -> Iterator[None]:
 
 def _identity(config: Config, store: SqliteStore) -> Identity:
     sealer = AesSealer(load_key(config.data / "secrets.key"))
-    return Identity(store, SystemClock(), SystemChance(), sealer, languages(), managed.policies())
+    return Identity(store, SystemClock(), SystemChance(), sealer, READERS, managed.policies())
 
 
 # --- a worker ---------------------------------------------------------------------------------------------------------
 
 
-def languages() -> Mapping[Language, Reader]:
-    """Every language that policies may be written in."""
-    return {Language.IAM: IamReader(), Language.RAM: RamReader()}
-
-
 def dialects(config: Config) -> tuple[Dialect, ...]:
     """Every protocol that is spoken."""
+    nonces = NonceTable(_counters_folder(config) / "nonces", KEPT_MS)
     return (
         S3Dialect(config.domains, config.region_aws),
-        OssDialect(config.domains, config.region_aliyun),
         IamDialect(),
         StsDialect(),
+        OssDialect(config.domains, config.region_aliyun),
+        RamDialect(config.region_aliyun, nonces),
+        AliyunStsDialect(config.region_aliyun, nonces),
     )
 
 
@@ -228,13 +232,7 @@ def worker(prepared: Prepared, parent: int) -> Gateway:
     clock, chance, digests = SystemClock(), SystemChance(), LibraryDigests()
     store = SqliteStore(config.data / "store")
     objects = Objects(
-        store,
-        DiskBlobs(config.data / "blobs", prepared.run, chance),
-        clock,
-        chance,
-        digests,
-        config.regions,
-        languages(),
+        store, DiskBlobs(config.data / "blobs", prepared.run, chance), clock, chance, digests, config.regions, READERS
     )
     identity = _identity(config, store)
     counters_folder = _counters_folder(config)
@@ -251,7 +249,7 @@ def worker(prepared: Prepared, parent: int) -> Gateway:
     @contextlib.asynccontextmanager
     async def life() -> AsyncIterator[None]:
         elected = _elected(counters_folder / "maintenance.lock", objects.maintain, log)
-        tasks = [asyncio.create_task(elected), asyncio.create_task(_outlive_nobody(parent))]
+        tasks = [asyncio.create_task(work) for work in (elected, identity.maintain(), _outlive_nobody(parent))]
         try:
             yield
         finally:
@@ -265,7 +263,7 @@ def worker(prepared: Prepared, parent: int) -> Gateway:
             dispatcher=Dispatcher(dialects(config)),
             handlers={**objects.handlers, **identity.handlers},
             keys=identity,
-            guard=Guard({"objects": objects.owned, "identity": identity.owned}, identity.standing),
+            guard=Guard({"objects": objects.owned, "identity": identity.owned}, identity.standing, identity.used),
             clock=clock,
             chance=chance,
             digests=digests,

@@ -5,12 +5,12 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from tests.identity.world import World, allow, deny, refused, say
 
 from sampan.kernel.body import Bytes
 from sampan.kernel.fault import Kind
 from sampan.services.identity import model as m
 from sampan.services.objects import model as om
+from tests.identity.world import World, allow, deny, refused, say
 
 USER, GROUP, ROLE = m.EntityKind.USER, m.EntityKind.GROUP, m.EntityKind.ROLE
 GET = "objects:GetObject"

@@ -7,13 +7,13 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from tests.identity.world import World, allow, refused, say
 
 from sampan.engines.store_sqlite import SqliteStore
 from sampan.kernel.command import Command
 from sampan.kernel.fault import Kind
 from sampan.services.identity import model as m
 from sampan.services.identity import passwords, rows
+from tests.identity.world import World, allow, refused, say
 
 USER, GROUP, ROLE = m.EntityKind.USER, m.EntityKind.GROUP, m.EntityKind.ROLE
 

@@ -10,13 +10,13 @@ from typing import Any
 import jwt
 import pytest
 from cryptography.hazmat.primitives.asymmetric import ec, rsa
-from tests.identity.test_access import GET, Library, get, ref
-from tests.identity.world import allow, deny, refused, say
 
 from sampan.kernel.fault import Kind
 from sampan.services.identity import mfa, rows
 from sampan.services.identity import model as m
 from sampan.services.objects import model as om
+from tests.identity.test_access import GET, Library, get, ref
+from tests.identity.world import allow, deny, refused, say
 
 ROLE = m.EntityKind.ROLE
 DENIED = (Kind.DENIED, "action")
