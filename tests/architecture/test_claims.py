@@ -19,6 +19,8 @@ RECORDED = [
         ("aliyun/oss", "aliyun/captures"),
         ("aws/iam", "aws_identity/captures/iam"),
         ("aws/sts", "aws_identity/captures/sts"),
+        ("aliyun/ram", "aliyun_openapi/captures/ram"),
+        ("aliyun/sts", "aliyun_openapi/captures/sts"),
     )
     for path in sorted((TESTS / folder).iterdir())
 ]
