@@ -10,6 +10,7 @@ from sampan.dialects.aws.wire.service import Call, Done, nothing
 from sampan.kernel.fault import Fault, Kind
 from sampan.services.identity.model import (
     DeleteProvider,
+    GetAlias,
     GetProviders,
     GetSummary,
     Provider,
@@ -40,9 +41,9 @@ def _bind_no_alias(call: Call) -> SetAlias:
     return SetAlias(alias=None)
 
 
-def _render_aliases(call: Call, summary: Summary) -> Shown:
+def _render_aliases(call: Call, alias: str | None) -> Shown:
     """One, or none."""
-    return {"AccountAliases": [summary.alias] if summary.alias is not None else [], "IsTruncated": False}
+    return {"AccountAliases": [alias] if alias is not None else [], "IsTruncated": False}
 
 
 def _render_summary(call: Call, summary: Summary) -> Shown:
@@ -106,7 +107,7 @@ def operations() -> dict[str, Done]:
     return {
         "CreateAccountAlias": Done(_bind_alias, nothing),
         "DeleteAccountAlias": Done(_bind_no_alias, nothing),
-        "ListAccountAliases": Done(lambda _: GetSummary(), _render_aliases),
+        "ListAccountAliases": Done(lambda _: GetAlias(), _render_aliases),
         "GetAccountSummary": Done(lambda _: GetSummary(), _render_summary),
         "CreateOpenIDConnectProvider": Done(_bind_create_provider, _render_create_provider),
         "GetOpenIDConnectProvider": Done(_bind_get_provider, _render_provider),
