@@ -16,6 +16,7 @@ from botocore import UNSIGNED
 from botocore.awsrequest import AWSPreparedRequest, AWSResponse
 from botocore.config import Config
 
+from sampan.dialects.aws.iam import managed
 from sampan.dialects.aws.iam.dialect import IamDialect
 from sampan.dialects.aws.s3.dialect import S3Dialect
 from sampan.dialects.aws.sts.dialect import StsDialect
@@ -29,7 +30,7 @@ from sampan.gateway.audit import Audit
 from sampan.gateway.dispatch import Dispatcher
 from sampan.gateway.guard import Guard
 from sampan.gateway.metrics import Counters
-from sampan.services.identity.model import Document, Language, Provided
+from sampan.services.identity.model import Language
 from sampan.services.identity.service import Identity
 from sampan.services.objects.service import Objects
 from tests.aws.sdk import ENDPOINT, sent
@@ -45,9 +46,6 @@ def policy(*statements: dict[str, Any]) -> str:
     return json.dumps({"Version": "2012-10-17", "Statement": made})
 
 
-PROVIDED = (Provided("aws", "/", "AdministratorAccess", Document(Language.IAM, policy({"Action": "*"}))),)
-
-
 class _Raw(io.BytesIO):
     def stream(self, **_: Any) -> Any:
         yield self.read()
@@ -61,7 +59,7 @@ class Cloud:
         self.clock = Clock()
         self.clock.ms = int(time.time()) * 1000
         self.audit = Lines()
-        self.identity = Identity(store, self.clock, chance, SEALER, languages, PROVIDED)
+        self.identity = Identity(store, self.clock, chance, SEALER, languages, managed.policies())
         homes = {"aws": "us-east-1", "aliyun": "cn-hangzhou"}
         objects = Objects(store, MemoryBlobs(chance), self.clock, chance, digests, homes, languages)
         asyncio.run(self.identity.adopt_root(KEY_ID, SECRET))

@@ -2,16 +2,22 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import jwt
 import pytest
 from botocore.exceptions import ClientError
+from cryptography.hazmat.primitives.asymmetric import ec
 
+from sampan.dialects.aws.iam import managed
+from sampan.kernel.caller import Caller
+from sampan.services.identity.model import PutProvider
 from sampan.services.identity.service import ROOT_ACCOUNT
-from tests.aws_identity.cloud import Cloud, policy
+from tests.aws_identity.cloud import KEY_ID, Cloud, policy
 
 ROLE = f"arn:aws:iam::{ROOT_ACCOUNT}:role/team/builder"
 
@@ -104,6 +110,44 @@ def test_a_stranger_needs_the_right_word(cloud: Cloud) -> None:
     assert refused(s3.put_object, Bucket="harbour", Key="log", Body=b"") == "AccessDenied"
 
 
+def test_awss_own_policies_say_what_they_are_called_for(cloud: Cloud) -> None:
+    iam = cloud.client("iam")
+    cloud.client("s3").create_bucket(Bucket="harbour")
+    own = iam.list_policies(Scope="AWS")["Policies"]
+    assert len(own) == len(managed.policies())
+    document = iam.get_policy_version(PolicyArn=own[0]["Arn"], VersionId="v1")["PolicyVersion"]["Document"]
+    assert document["Statement"][0]["Action"] == ["*"]
+    keys = user(cloud, "ann")
+    may = {
+        "ListUsers": lambda: cloud.client("iam", keys).list_users(),
+        "CreateGroup": lambda: cloud.client("iam", keys).create_group(GroupName="crew"),
+        "ListObjects": lambda: cloud.client("s3", keys).list_objects_v2(Bucket="harbour"),
+        "PutObject": lambda: cloud.client("s3", keys).put_object(Bucket="harbour", Key="log", Body=b""),
+    }
+    allowed = {
+        "ReadOnlyAccess": {"ListUsers", "ListObjects"},
+        "AmazonS3FullAccess": {"ListObjects", "PutObject"},
+        "AmazonS3ReadOnlyAccess": {"ListObjects"},
+        "IAMReadOnlyAccess": {"ListUsers"},
+        "IAMFullAccess": {"ListUsers", "CreateGroup"},
+        "IAMUserChangePassword": set(),
+    }
+    for name, want in allowed.items():
+        arn = f"arn:aws:iam::aws:policy/{name}"
+        iam.attach_user_policy(UserName="ann", PolicyArn=arn)
+        assert {what for what, act in may.items() if not _refuses(act)} == want, name
+        iam.detach_user_policy(UserName="ann", PolicyArn=arn)
+
+
+def _refuses(act: Callable[[], Any]) -> bool:
+    try:
+        act()
+    except ClientError as error:
+        assert error.response["Error"]["Code"] == "AccessDenied"
+        return True
+    return False
+
+
 def test_groups_give_what_they_have(cloud: Cloud) -> None:
     iam = cloud.client("iam")
     cloud.client("s3").create_bucket(Bucket="harbour")
@@ -188,6 +232,50 @@ def test_a_token_that_nobody_trusts(cloud: Cloud) -> None:
     asked = {"RoleArn": ROLE, "RoleSessionName": "night", "WebIdentityToken": "head.body.sign"}
     assert refused(sts.assume_role_with_web_identity, **asked) == "InvalidIdentityToken"
     assert refused(sts.get_caller_identity) == "MissingAuthenticationToken"
+
+
+def test_a_token_of_a_trusted_provider_is_worth_a_role(cloud: Cloud) -> None:
+    iam, issuer = cloud.client("iam"), "https://oidc.example.org/id/1"
+    arn = iam.create_open_id_connect_provider(Url=issuer, ClientIDList=["sampan"])["OpenIDConnectProviderArn"]
+    secret, public = signing_key()
+    # IAM has no word for a provider's keys, which AWS fetches; the operator puts them there.
+    keys = PutProvider(
+        create=False,
+        name="oidc.example.org/id/1",
+        url=issuer,
+        audiences=("sampan",),
+        keys=json.dumps({"keys": [public]}),
+    )
+    asyncio.run(cloud.identity.handlers[PutProvider](Caller(ROOT_ACCOUNT, "root", KEY_ID), keys))
+    trust = policy(
+        {
+            "Action": "sts:AssumeRoleWithWebIdentity",
+            "Principal": {"Federated": arn},
+            "Condition": {"StringEquals": {"oidc.example.org/id/1:sub": "night"}},
+        }
+    )
+    iam.create_role(RoleName="builder", Path="/team/", AssumeRolePolicyDocument=trust)
+    sts = cloud.client("sts", signed=False)
+
+    def assume(subject: str, audience: str = "sampan", lasts_s: int = 600) -> dict[str, Any]:
+        claims = {"iss": issuer, "sub": subject, "aud": audience, "exp": cloud.clock.ms // 1000 + lasts_s}
+        token = jwt.encode(claims, secret, "ES256", {"kid": public["kid"]})
+        return dict(sts.assume_role_with_web_identity(RoleArn=ROLE, RoleSessionName="night", WebIdentityToken=token))
+
+    got = assume("night")
+    assert (got["SubjectFromWebIdentityToken"], got["Audience"]) == ("night", "sampan")
+    who = cloud.client("sts", got["Credentials"]).get_caller_identity()
+    assert who["Arn"] == f"arn:aws:sts::{ROOT_ACCOUNT}:assumed-role/builder/night"
+    assert refused(assume, subject="day") == "AccessDenied"
+    assert refused(assume, subject="night", audience="another") == "InvalidIdentityToken"
+    assert refused(assume, subject="night", lasts_s=-60) == "ExpiredTokenException"
+
+
+def signing_key() -> tuple[Any, dict[str, Any]]:
+    """A new key of an issuer: its secret half, and the public one as a JWK."""
+    secret = ec.generate_private_key(ec.SECP256R1())
+    public = json.loads(jwt.algorithms.ECAlgorithm.to_jwk(secret.public_key()))
+    return secret, {**public, "kid": "one", "alg": "ES256", "use": "sig"}
 
 
 def test_the_audit_names_the_operation_and_the_caller(cloud: Cloud) -> None:

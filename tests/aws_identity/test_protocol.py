@@ -34,6 +34,15 @@ def test_what_is_not_done_says_so(iam: Door) -> None:
     assert iam.refused(fault) == (501, "NotImplemented", "GenerateCredentialReport is not done by this server yet.")
 
 
+def test_a_refusal_names_the_action_as_iam_does(iam: Door) -> None:
+    fault = Fault(Kind.DENIED, "action", "core words", action="identity:CreateUser", path="user/ann")
+    assert iam.refused(fault) == (
+        403,
+        "AccessDenied",
+        "The caller is not authorized to perform: iam:CreateUser on resource: user/ann",
+    )
+
+
 # --- signatures -------------------------------------------------------------------------------------------------------
 
 
@@ -145,6 +154,14 @@ def test_forms_that_no_sdk_sends(iam: Door, form: str, code: str) -> None:
     with pytest.raises(Fault) as caught:
         iam.dialect._protocol.read(request.request(), form.encode())
     assert iam.refused(caught.value)[1] == code
+
+
+def test_a_list_is_in_the_order_of_its_numbers(iam: Door) -> None:
+    request = Sent("POST", "/", "", {"host": "127.0.0.1:4566"})
+    numbers = (10, 2, 1, 11)
+    form = "Action=UntagUser&UserName=ann&" + "&".join(f"TagKeys.member.{number}=k{number}" for number in numbers)
+    _, params = iam.dialect._protocol.read(request.request(), form.encode())
+    assert params["TagKeys"] == ["k1", "k2", "k10", "k11"]
 
 
 def test_other_methods_are_none_of_this_api(iam: Door) -> None:

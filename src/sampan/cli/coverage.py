@@ -12,7 +12,7 @@ from sampan import app
 from sampan.config import Config
 
 PAGE = Path("docs/coverage.md")
-TITLES = {"aws/s3": "Amazon S3", "aliyun/oss": "Alibaba Cloud OSS"}
+TITLES = {"aws/s3": "Amazon S3", "aliyun/oss": "Alibaba Cloud OSS", "aws/iam": "AWS IAM", "aws/sts": "AWS STS"}
 
 _HEAD = """\
 # Coverage

@@ -10,7 +10,7 @@ from sampan.kernel.names import ACCOUNT_DIGITS
 from sampan.kernel.ports import Transaction
 from sampan.services.identity import attachments, entities, keys, policies, rows
 from sampan.services.identity.context import ROOT, ROOT_ACCOUNT, Context, count
-from sampan.services.identity.model import CreateAccount, CreateKey, GetSummary, ListAccounts, SetAlias
+from sampan.services.identity.model import CreateAccount, CreateKey, GetAlias, GetSummary, ListAccounts, SetAlias
 from sampan.services.identity.values import Account, EntityKind, IssuedKey, Summary
 
 NAME_CHARS_MAX = 64
@@ -84,6 +84,12 @@ async def set_alias(context: Context, caller: Caller, command: SetAlias) -> None
     await context.store.write(change)
 
 
+async def get_alias(context: Context, caller: Caller, command: GetAlias) -> str | None:
+    with context.store.view() as view:
+        raw = view.get(rows.account(caller.account))
+    return rows.decode_account(raw).alias if raw is not None else None
+
+
 async def get_summary(context: Context, caller: Caller, command: GetSummary) -> Summary:
     account = caller.account
     with context.store.view() as view:
@@ -111,8 +117,7 @@ async def get_summary(context: Context, caller: Caller, command: GetSummary) -> 
             "root_access_keys": count(view, rows.keys_of(account, "")),
             "alias": int(raw is not None and rows.decode_account(raw).alias is not None),
         }
-        alias = rows.decode_account(raw).alias if raw is not None else None
-    return Summary(counts, alias)
+    return Summary(counts)
 
 
 # --- the start --------------------------------------------------------------------------------------------------------

@@ -220,11 +220,9 @@ class Session:
 
 @dataclass(frozen=True, slots=True)
 class Summary:
-    """Counts and limits of the account, by core names: users, users_max, groups, ..., mfa_devices, root_mfa; and its
-    alias."""
+    """Counts and limits of the account, by core names: users, users_max, groups, ..., mfa_devices, root_mfa."""
 
     counts: Mapping[str, int]
-    alias: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

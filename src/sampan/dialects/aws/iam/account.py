@@ -10,6 +10,7 @@ from sampan.dialects.aws.wire.service import Call, Done, nothing
 from sampan.kernel.fault import Fault, Kind
 from sampan.services.identity.model import (
     DeleteProvider,
+    GetAlias,
     GetProviders,
     GetSummary,
     Provider,
@@ -32,20 +33,20 @@ _COUNTS: Mapping[str, str] = {
 _ATTACHED = ("User", "Group", "Role")
 
 
-def bind_alias(call: Call) -> SetAlias:
+def _bind_alias(call: Call) -> SetAlias:
     return SetAlias(alias=call.params["AccountAlias"])
 
 
-def bind_no_alias(call: Call) -> SetAlias:
+def _bind_no_alias(call: Call) -> SetAlias:
     return SetAlias(alias=None)
 
 
-def render_aliases(call: Call, summary: Summary) -> Shown:
+def _render_aliases(call: Call, alias: str | None) -> Shown:
     """One, or none."""
-    return {"AccountAliases": [summary.alias] if summary.alias is not None else [], "IsTruncated": False}
+    return {"AccountAliases": [alias] if alias is not None else [], "IsTruncated": False}
 
 
-def render_summary(call: Call, summary: Summary) -> Shown:
+def _render_summary(call: Call, summary: Summary) -> Shown:
     """What IAM counts and the core counts too."""
     told = {_COUNTS[name]: count for name, count in summary.counts.items() if name in _COUNTS}
     if "attachments_max" in summary.counts:
@@ -60,7 +61,7 @@ def _provider(call: Call) -> str:
     return names.provider_of(call.params["OpenIDConnectProviderArn"], call.caller.account)
 
 
-def bind_create_provider(call: Call) -> PutProvider:
+def _bind_create_provider(call: Call) -> PutProvider:
     """A provider is named after its URL."""
     given = call.params
     if given.get("Tags"):
@@ -77,15 +78,15 @@ def bind_create_provider(call: Call) -> PutProvider:
     )
 
 
-def render_create_provider(call: Call, provider: Provider) -> Shown:
+def _render_create_provider(call: Call, provider: Provider) -> Shown:
     return {"OpenIDConnectProviderArn": names.provider_arn(provider.name, call.caller.account)}
 
 
-def bind_get_provider(call: Call) -> GetProviders:
+def _bind_get_provider(call: Call) -> GetProviders:
     return GetProviders(name=_provider(call))
 
 
-def render_provider(call: Call, found: tuple[Provider, ...]) -> Shown:
+def _render_provider(call: Call, found: tuple[Provider, ...]) -> Shown:
     """The URL is told without its scheme."""
     (provider,) = found
     return {
@@ -96,7 +97,7 @@ def render_provider(call: Call, found: tuple[Provider, ...]) -> Shown:
     }
 
 
-def render_providers(call: Call, found: tuple[Provider, ...]) -> Shown:
+def _render_providers(call: Call, found: tuple[Provider, ...]) -> Shown:
     rows = [{"Arn": names.provider_arn(provider.name, call.caller.account)} for provider in found]
     return {"OpenIDConnectProviderList": rows}
 
@@ -104,12 +105,12 @@ def render_providers(call: Call, found: tuple[Provider, ...]) -> Shown:
 def operations() -> dict[str, Done]:
     """IAM's operations on the account."""
     return {
-        "CreateAccountAlias": Done(bind_alias, nothing),
-        "DeleteAccountAlias": Done(bind_no_alias, nothing),
-        "ListAccountAliases": Done(lambda _: GetSummary(), render_aliases),
-        "GetAccountSummary": Done(lambda _: GetSummary(), render_summary),
-        "CreateOpenIDConnectProvider": Done(bind_create_provider, render_create_provider),
-        "GetOpenIDConnectProvider": Done(bind_get_provider, render_provider),
-        "ListOpenIDConnectProviders": Done(lambda _: GetProviders(), render_providers),
+        "CreateAccountAlias": Done(_bind_alias, nothing),
+        "DeleteAccountAlias": Done(_bind_no_alias, nothing),
+        "ListAccountAliases": Done(lambda _: GetAlias(), _render_aliases),
+        "GetAccountSummary": Done(lambda _: GetSummary(), _render_summary),
+        "CreateOpenIDConnectProvider": Done(_bind_create_provider, _render_create_provider),
+        "GetOpenIDConnectProvider": Done(_bind_get_provider, _render_provider),
+        "ListOpenIDConnectProviders": Done(lambda _: GetProviders(), _render_providers),
         "DeleteOpenIDConnectProvider": Done(lambda call: DeleteProvider(name=_provider(call)), nothing),
     }

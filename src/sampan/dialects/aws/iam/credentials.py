@@ -44,11 +44,11 @@ def _user(call: Call) -> str:
 # --- access keys ------------------------------------------------------------------------------------------------------
 
 
-def bind_create_key(call: Call) -> CreateAccessKey:
+def _bind_create_key(call: Call) -> CreateAccessKey:
     return CreateAccessKey(user=_user(call), form=FORM)
 
 
-def render_create_key(call: Call, key: IssuedKey) -> Shown:
+def _render_create_key(call: Call, key: IssuedKey) -> Shown:
     """The only time that the secret is told."""
     return {
         "AccessKey": {
@@ -61,11 +61,11 @@ def render_create_key(call: Call, key: IssuedKey) -> Shown:
     }
 
 
-def bind_list_keys(call: Call) -> ListAccessKeys:
+def _bind_list_keys(call: Call) -> ListAccessKeys:
     return ListAccessKeys(user=_user(call))
 
 
-def render_list_keys(call: Call, keys: tuple[AccessKey, ...]) -> Shown:
+def _render_list_keys(call: Call, keys: tuple[AccessKey, ...]) -> Shown:
     """There are so few that they are always told at once."""
     rows = [
         {
@@ -79,22 +79,22 @@ def render_list_keys(call: Call, keys: tuple[AccessKey, ...]) -> Shown:
     return {"AccessKeyMetadata": rows, "IsTruncated": False}
 
 
-def bind_update_key(call: Call) -> SetAccessKey:
+def _bind_update_key(call: Call) -> SetAccessKey:
     status = call.params["Status"]
     if status not in _WORDS.values():
         raise Fault(Kind.NOT_DONE, "operation", operation=f"UpdateAccessKey with Status {status}")
     return SetAccessKey(user=_user(call), key_id=call.params["AccessKeyId"], active=status == _WORDS[True])
 
 
-def bind_delete_key(call: Call) -> DeleteAccessKey:
+def _bind_delete_key(call: Call) -> DeleteAccessKey:
     return DeleteAccessKey(user=_user(call), key_id=call.params["AccessKeyId"])
 
 
-def bind_key_use(call: Call) -> GetAccessKeyUse:
+def _bind_key_use(call: Call) -> GetAccessKeyUse:
     return GetAccessKeyUse(key_id=call.params["AccessKeyId"])
 
 
-def render_key_use(call: Call, use: KeyUse) -> Shown:
+def _render_key_use(call: Call, use: KeyUse) -> Shown:
     """A key that was never used has no date, and "N/A" for the rest."""
     return {
         "UserName": use.user,
@@ -124,7 +124,7 @@ def _put_profile(create: bool) -> Callable[[Call], PutLoginProfile]:
     return bind
 
 
-def render_profile(call: Call, profile: LoginProfile) -> Shown:
+def _render_profile(call: Call, profile: LoginProfile) -> Shown:
     return {
         "LoginProfile": {
             "UserName": profile.user,
@@ -141,7 +141,7 @@ def _device(call: Call) -> str:
     return names.device_of(call.params["SerialNumber"], call.caller.account)
 
 
-def bind_create_device(call: Call) -> CreateMfaDevice:
+def _bind_create_device(call: Call) -> CreateMfaDevice:
     if call.params.get("Path", "/") != "/":
         raise Fault(Kind.NOT_DONE, "operation", operation="CreateVirtualMFADevice with Path")
     if call.params.get("Tags"):
@@ -149,24 +149,24 @@ def bind_create_device(call: Call) -> CreateMfaDevice:
     return CreateMfaDevice(name=call.params["VirtualMFADeviceName"])
 
 
-def render_create_device(call: Call, device: MfaDevice) -> Shown:
+def _render_create_device(call: Call, device: MfaDevice) -> Shown:
     """The seed, as it is typed into a device. There is no picture of it: whoever shows one can draw it."""
     assert device.seed is not None
     serial = names.device_arn(device.name, call.caller.account)
     return {"VirtualMFADevice": {"SerialNumber": serial, "Base32StringSeed": device.seed.encode()}}
 
 
-def bind_enable_device(call: Call) -> BindMfaDevice:
+def _bind_enable_device(call: Call) -> BindMfaDevice:
     given = call.params
     codes = (given["AuthenticationCode1"], given["AuthenticationCode2"])
     return BindMfaDevice(user=_user(call), name=_device(call), codes=codes)
 
 
-def bind_list_devices(call: Call) -> ListMfaDevices:
+def _bind_list_devices(call: Call) -> ListMfaDevices:
     return ListMfaDevices(user=_user(call))
 
 
-def render_list_devices(call: Call, devices: tuple[MfaDevice, ...]) -> Shown:
+def _render_list_devices(call: Call, devices: tuple[MfaDevice, ...]) -> Shown:
     page = forms.cut(call, devices, lambda device: device.name)
     return forms.listed("MFADevices", page, lambda device: _enabled(call, device))
 
@@ -179,11 +179,11 @@ def _enabled(call: Call, device: MfaDevice) -> Shown:
     }
 
 
-def bind_list_virtual(call: Call) -> ListMfaDevices:
+def _bind_list_virtual(call: Call) -> ListMfaDevices:
     return ListMfaDevices()
 
 
-def render_list_virtual(call: Call, devices: tuple[MfaDevice, ...]) -> Shown:
+def _render_list_virtual(call: Call, devices: tuple[MfaDevice, ...]) -> Shown:
     """All of the account, or only those that are somebody's, or nobody's."""
     wanted = {"Assigned": (True,), "Unassigned": (False,)}.get(
         call.params.get("AssignmentStatus", "Any"), (True, False)
@@ -199,12 +199,12 @@ def _virtual(call: Call, device: MfaDevice) -> Shown:
     return {"SerialNumber": serial, "EnableDate": device.bound_ms}
 
 
-def bind_get_device(call: Call) -> ListMfaDevices:
+def _bind_get_device(call: Call) -> ListMfaDevices:
     call.asked = _device(call)
     return ListMfaDevices(user=call.params.get("UserName"))
 
 
-def render_get_device(call: Call, devices: tuple[MfaDevice, ...]) -> Shown:
+def _render_get_device(call: Call, devices: tuple[MfaDevice, ...]) -> Shown:
     """Raises Fault(MISSING, "mfa device")."""
     for device in devices:
         if device.name.lower() == call.asked.lower() and device.bound_ms is not None:
@@ -215,20 +215,20 @@ def render_get_device(call: Call, devices: tuple[MfaDevice, ...]) -> Shown:
 def keys() -> dict[str, Done]:
     """IAM's operations on access keys."""
     return {
-        "CreateAccessKey": Done(bind_create_key, render_create_key),
-        "ListAccessKeys": Done(bind_list_keys, render_list_keys),
-        "UpdateAccessKey": Done(bind_update_key, nothing),
-        "DeleteAccessKey": Done(bind_delete_key, nothing),
-        "GetAccessKeyLastUsed": Done(bind_key_use, render_key_use),
+        "CreateAccessKey": Done(_bind_create_key, _render_create_key),
+        "ListAccessKeys": Done(_bind_list_keys, _render_list_keys),
+        "UpdateAccessKey": Done(_bind_update_key, nothing),
+        "DeleteAccessKey": Done(_bind_delete_key, nothing),
+        "GetAccessKeyLastUsed": Done(_bind_key_use, _render_key_use),
     }
 
 
 def passwords() -> dict[str, Done]:
     """IAM's operations on passwords."""
     return {
-        "CreateLoginProfile": Done(_put_profile(True), render_profile),
+        "CreateLoginProfile": Done(_put_profile(True), _render_profile),
         "UpdateLoginProfile": Done(_put_profile(False), nothing),
-        "GetLoginProfile": Done(lambda call: GetLoginProfile(user=_user(call)), render_profile),
+        "GetLoginProfile": Done(lambda call: GetLoginProfile(user=_user(call)), _render_profile),
         "DeleteLoginProfile": Done(lambda call: DeleteLoginProfile(user=_user(call)), nothing),
     }
 
@@ -236,11 +236,11 @@ def passwords() -> dict[str, Done]:
 def devices() -> dict[str, Done]:
     """IAM's operations on second factors."""
     return {
-        "CreateVirtualMFADevice": Done(bind_create_device, render_create_device),
-        "EnableMFADevice": Done(bind_enable_device, nothing),
+        "CreateVirtualMFADevice": Done(_bind_create_device, _render_create_device),
+        "EnableMFADevice": Done(_bind_enable_device, nothing),
         "DeactivateMFADevice": Done(lambda call: UnbindMfaDevice(user=_user(call), name=_device(call)), nothing),
         "DeleteVirtualMFADevice": Done(lambda call: DeleteMfaDevice(name=_device(call)), nothing),
-        "ListMFADevices": Done(bind_list_devices, render_list_devices),
-        "ListVirtualMFADevices": Done(bind_list_virtual, render_list_virtual),
-        "GetMFADevice": Done(bind_get_device, render_get_device),
+        "ListMFADevices": Done(_bind_list_devices, _render_list_devices),
+        "ListVirtualMFADevices": Done(_bind_list_virtual, _render_list_virtual),
+        "GetMFADevice": Done(_bind_get_device, _render_get_device),
     }

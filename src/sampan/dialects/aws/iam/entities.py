@@ -94,7 +94,7 @@ def _rename(ref: Ref, word: str) -> Callable[[Call], UpdateEntity]:
 # --- each by itself ---------------------------------------------------------------------------------------------------
 
 
-def bind_create_user(call: Call) -> CreateEntity:
+def _bind_create_user(call: Call) -> CreateEntity:
     return CreateEntity(
         ref=forms.user(call),
         path=call.params.get("Path", "/"),
@@ -103,11 +103,11 @@ def bind_create_user(call: Call) -> CreateEntity:
     )
 
 
-def bind_create_group(call: Call) -> CreateEntity:
+def _bind_create_group(call: Call) -> CreateEntity:
     return CreateEntity(ref=forms.group(call), path=call.params.get("Path", "/"))
 
 
-def bind_create_role(call: Call) -> CreateEntity:
+def _bind_create_role(call: Call) -> CreateEntity:
     given = call.params
     return CreateEntity(
         ref=forms.role(call),
@@ -120,7 +120,7 @@ def bind_create_role(call: Call) -> CreateEntity:
     )
 
 
-def bind_create_service_role(call: Call) -> CreateEntity:
+def _bind_create_service_role(call: Call) -> CreateEntity:
     """A role that a service of AWS uses for itself. Its name and path follow from the service's."""
     service = call.params["AWSServiceName"]
     first, dot, _ = service.partition(".")
@@ -141,27 +141,27 @@ def bind_create_service_role(call: Call) -> CreateEntity:
     )
 
 
-def bind_update_role(call: Call) -> UpdateEntity:
+def _bind_update_role(call: Call) -> UpdateEntity:
     given = call.params
     return UpdateEntity(
         ref=forms.role(call), description=given.get("Description"), session_s_max=given.get("MaxSessionDuration")
     )
 
 
-def bind_update_trust(call: Call) -> UpdateEntity:
+def _bind_update_trust(call: Call) -> UpdateEntity:
     return UpdateEntity(ref=forms.role(call), trust=forms.document(call.params["PolicyDocument"]))
 
 
-def bind_list_group(call: Call) -> ListMembers:
+def _bind_list_group(call: Call) -> ListMembers:
     return ListMembers(of=forms.group(call), **forms.page(call))
 
 
-def render_list_group(call: Call, found: Members) -> Shown:
+def _render_list_group(call: Call, found: Members) -> Shown:
     """GetGroup tells of the group and of its users."""
     return {"Group": forms.write_group(found.of), **forms.listed("Users", found, forms.write_user)}
 
 
-def bind_groups_of_user(call: Call) -> ListMembers:
+def _bind_groups_of_user(call: Call) -> ListMembers:
     return ListMembers(of=forms.user(call), **forms.page(call))
 
 
@@ -173,7 +173,7 @@ def users() -> dict[str, Done]:
     """IAM's operations on users."""
     ref = forms.user
     return {
-        "CreateUser": Done(bind_create_user, _shown("User", forms.write_user)),
+        "CreateUser": Done(_bind_create_user, _shown("User", forms.write_user)),
         "GetUser": Done(_get(ref), _shown("User", forms.write_user)),
         "UpdateUser": Done(_rename(ref, "User"), nothing),
         "DeleteUser": Done(_delete(ref), nothing),
@@ -183,7 +183,7 @@ def users() -> dict[str, Done]:
         "ListUserTags": Done(_get(ref), _render_tags),
         "PutUserPermissionsBoundary": Done(_bound(ref), nothing),
         "DeleteUserPermissionsBoundary": Done(_unbound(ref), nothing),
-        "ListGroupsForUser": Done(bind_groups_of_user, _all("Groups", forms.write_group)),
+        "ListGroupsForUser": Done(_bind_groups_of_user, _all("Groups", forms.write_group)),
     }
 
 
@@ -191,8 +191,8 @@ def groups() -> dict[str, Done]:
     """IAM's operations on groups."""
     ref = forms.group
     return {
-        "CreateGroup": Done(bind_create_group, _shown("Group", forms.write_group)),
-        "GetGroup": Done(bind_list_group, render_list_group),
+        "CreateGroup": Done(_bind_create_group, _shown("Group", forms.write_group)),
+        "GetGroup": Done(_bind_list_group, _render_list_group),
         "UpdateGroup": Done(_rename(ref, "Group"), nothing),
         "DeleteGroup": Done(_delete(ref), nothing),
         "ListGroups": Done(_list(EntityKind.GROUP), _all("Groups", forms.write_group)),
@@ -205,12 +205,12 @@ def roles() -> dict[str, Done]:
     """IAM's operations on roles."""
     ref = forms.role
     return {
-        "CreateRole": Done(bind_create_role, _shown("Role", forms.write_role)),
-        "CreateServiceLinkedRole": Done(bind_create_service_role, _shown("Role", forms.write_role)),
+        "CreateRole": Done(_bind_create_role, _shown("Role", forms.write_role)),
+        "CreateServiceLinkedRole": Done(_bind_create_service_role, _shown("Role", forms.write_role)),
         "GetRole": Done(_get(ref), _shown("Role", forms.write_role)),
-        "UpdateRole": Done(bind_update_role, nothing),
-        "UpdateRoleDescription": Done(bind_update_role, _shown("Role", forms.write_role)),
-        "UpdateAssumeRolePolicy": Done(bind_update_trust, nothing),
+        "UpdateRole": Done(_bind_update_role, nothing),
+        "UpdateRoleDescription": Done(_bind_update_role, _shown("Role", forms.write_role)),
+        "UpdateAssumeRolePolicy": Done(_bind_update_trust, nothing),
         "DeleteRole": Done(_delete(ref), nothing),
         "ListRoles": Done(_list(EntityKind.ROLE), _all("Roles", forms.write_role)),
         "TagRole": Done(_tag(ref), nothing),

@@ -28,10 +28,12 @@ def user(call: Call) -> EntityRef:
 
 
 def group(call: Call) -> EntityRef:
+    """The group that GroupName names."""
     return EntityRef(EntityKind.GROUP, call.params["GroupName"])
 
 
 def role(call: Call) -> EntityRef:
+    """The role that RoleName names."""
     return EntityRef(EntityKind.ROLE, call.params["RoleName"])
 
 
@@ -101,14 +103,17 @@ def tags_page(call: Call, tags: Mapping[str, str]) -> Dict:
 
 
 def write_user(entity: Entity) -> Dict:
+    """A User of IAM's."""
     return {**_entity(entity, "User"), "PermissionsBoundary": _boundary(entity), "Tags": write_tags(entity.tags)}
 
 
 def write_group(entity: Entity) -> Dict:
+    """A Group of IAM's."""
     return _entity(entity, "Group")
 
 
 def write_role(entity: Entity) -> Dict:
+    """A Role of IAM's, with its trust policy."""
     used = {"LastUsedDate": entity.last_used_ms} if entity.last_used_ms is not None else {}
     return {
         **_entity(entity, "Role"),

@@ -60,7 +60,7 @@ def _version(call: Call) -> int:
 # --- policies ---------------------------------------------------------------------------------------------------------
 
 
-def bind_create(call: Call) -> CreatePolicy:
+def _bind_create(call: Call) -> CreatePolicy:
     given = call.params
     return CreatePolicy(
         policy=f"{given.get('Path', '/')}{given['PolicyName']}",
@@ -70,7 +70,7 @@ def bind_create(call: Call) -> CreatePolicy:
     )
 
 
-def write_policy(call: Call, policy: Policy) -> forms.Dict:
+def _write_policy(call: Call, policy: Policy) -> forms.Dict:
     """A policy, without its document."""
     return {
         "PolicyName": policy.name,
@@ -88,11 +88,11 @@ def write_policy(call: Call, policy: Policy) -> forms.Dict:
     }
 
 
-def render_policy(call: Call, policy: Policy) -> Shown:
-    return {"Policy": write_policy(call, policy)}
+def _render_policy(call: Call, policy: Policy) -> Shown:
+    return {"Policy": _write_policy(call, policy)}
 
 
-def bind_list(call: Call) -> ListPolicies:
+def _bind_list(call: Call) -> ListPolicies:
     given = call.params
     if given.get("PolicyUsageFilter") == _BOUNDARIES:
         raise Fault(Kind.NOT_DONE, "operation", operation="ListPolicies with PolicyUsageFilter")
@@ -106,20 +106,20 @@ def bind_list(call: Call) -> ListPolicies:
     )
 
 
-def render_list(call: Call, page: Page[Policy]) -> Shown:
+def _render_list(call: Call, page: Page[Policy]) -> Shown:
     """Other clouds' policies are not told of, though one that is attached works."""
     told = Page(tuple(policy for policy in page.items if policy.cloud in ("", names.CLOUD)), page.next)
-    return forms.listed("Policies", told, lambda policy: {**write_policy(call, policy), "Description": None})
+    return forms.listed("Policies", told, lambda policy: {**_write_policy(call, policy), "Description": None})
 
 
-def render_tags(call: Call, policy: Policy) -> Shown:
+def _render_tags(call: Call, policy: Policy) -> Shown:
     return forms.tags_page(call, policy.tags)
 
 
 # --- versions ---------------------------------------------------------------------------------------------------------
 
 
-def bind_create_version(call: Call) -> CreatePolicyVersion:
+def _bind_create_version(call: Call) -> CreatePolicyVersion:
     return CreatePolicyVersion(
         policy=_policy(call),
         document=forms.document(call.params["PolicyDocument"]),
@@ -135,16 +135,16 @@ def _write_version(version: PolicyVersion) -> forms.Dict:
     }
 
 
-def render_create_version(call: Call, version: PolicyVersion) -> Shown:
+def _render_create_version(call: Call, version: PolicyVersion) -> Shown:
     return {"PolicyVersion": _write_version(version)}
 
 
-def render_version(call: Call, version: PolicyVersion) -> Shown:
+def _render_version(call: Call, version: PolicyVersion) -> Shown:
     """With the document."""
     return {"PolicyVersion": {"Document": forms.write_document(version.document), **_write_version(version)}}
 
 
-def render_versions(call: Call, versions: tuple[PolicyVersion, ...]) -> Shown:
+def _render_versions(call: Call, versions: tuple[PolicyVersion, ...]) -> Shown:
     """There are so few that they are always told at once."""
     return {"Versions": [_write_version(version) for version in versions], "IsTruncated": False}
 
@@ -160,18 +160,18 @@ def _list_attached(ref: Ref) -> Callable[[Call], ListAttached]:
     return lambda call: ListAttached(ref=ref(call), path_prefix=call.params.get("PathPrefix", "/"), **forms.page(call))
 
 
-def render_attached(call: Call, page: Page[Policy]) -> Shown:
+def _render_attached(call: Call, page: Page[Policy]) -> Shown:
     def show(policy: Policy) -> Shown:
         return {"PolicyName": policy.name, "PolicyArn": names.policy_arn(policy.policy, call.caller.account)}
 
     return forms.listed("AttachedPolicies", page, show)
 
 
-def bind_entities(call: Call) -> ListAttachments:
+def _bind_entities(call: Call) -> ListAttachments:
     return ListAttachments(policy=_policy(call), boundary=call.params.get("PolicyUsageFilter") == _BOUNDARIES)
 
 
-def render_entities(call: Call, entities: tuple[Entity, ...]) -> Shown:
+def _render_entities(call: Call, entities: tuple[Entity, ...]) -> Shown:
     """Three lists, paged as one."""
     given = call.params
     kind = {"User": EntityKind.USER, "Group": EntityKind.GROUP, "Role": EntityKind.ROLE}.get(
@@ -225,34 +225,34 @@ def _render_own(word: str) -> Callable[[Call, Mapping[str, Document]], Shown]:
     return render
 
 
-def render_list_own(call: Call, found: Mapping[str, Document]) -> Shown:
+def _render_list_own(call: Call, found: Mapping[str, Document]) -> Shown:
     return forms.listed("PolicyNames", forms.cut(call, list(found), str), str)
 
 
 def managed() -> dict[str, Done]:
     """IAM's operations on managed policies."""
     return {
-        "CreatePolicy": Done(bind_create, render_policy),
-        "GetPolicy": Done(lambda call: GetPolicy(policy=_policy(call)), render_policy),
+        "CreatePolicy": Done(_bind_create, _render_policy),
+        "GetPolicy": Done(lambda call: GetPolicy(policy=_policy(call)), _render_policy),
         "DeletePolicy": Done(lambda call: DeletePolicy(policy=_policy(call)), nothing),
-        "ListPolicies": Done(bind_list, render_list),
+        "ListPolicies": Done(_bind_list, _render_list),
         "TagPolicy": Done(lambda call: TagPolicy(policy=_policy(call), tags=forms.read_tags(call)), nothing),
         "UntagPolicy": Done(
             lambda call: TagPolicy(policy=_policy(call), remove=tuple(call.params["TagKeys"])), nothing
         ),
-        "ListPolicyTags": Done(lambda call: GetPolicy(policy=_policy(call)), render_tags),
-        "CreatePolicyVersion": Done(bind_create_version, render_create_version),
+        "ListPolicyTags": Done(lambda call: GetPolicy(policy=_policy(call)), _render_tags),
+        "CreatePolicyVersion": Done(_bind_create_version, _render_create_version),
         "GetPolicyVersion": Done(
-            lambda call: GetPolicyVersion(policy=_policy(call), version=_version(call)), render_version
+            lambda call: GetPolicyVersion(policy=_policy(call), version=_version(call)), _render_version
         ),
-        "ListPolicyVersions": Done(lambda call: ListPolicyVersions(policy=_policy(call)), render_versions),
+        "ListPolicyVersions": Done(lambda call: ListPolicyVersions(policy=_policy(call)), _render_versions),
         "SetDefaultPolicyVersion": Done(
             lambda call: SetDefaultPolicyVersion(policy=_policy(call), version=_version(call)), nothing
         ),
         "DeletePolicyVersion": Done(
             lambda call: DeletePolicyVersion(policy=_policy(call), version=_version(call)), nothing
         ),
-        "ListEntitiesForPolicy": Done(bind_entities, render_entities),
+        "ListEntitiesForPolicy": Done(_bind_entities, _render_entities),
     }
 
 
@@ -263,10 +263,10 @@ def of_entities() -> dict[str, Done]:
         done |= {
             f"Attach{word}Policy": Done(_attach(ref, True), nothing),
             f"Detach{word}Policy": Done(_attach(ref, False), nothing),
-            f"ListAttached{word}Policies": Done(_list_attached(ref), render_attached),
+            f"ListAttached{word}Policies": Done(_list_attached(ref), _render_attached),
             f"Put{word}Policy": Done(_put_own(ref), nothing),
             f"Delete{word}Policy": Done(_delete_own(ref), nothing),
             f"Get{word}Policy": Done(_get_own(ref), _render_own(word)),
-            f"List{word}Policies": Done(_list_own(ref), render_list_own),
+            f"List{word}Policies": Done(_list_own(ref), _render_list_own),
         }
     return done

@@ -57,7 +57,7 @@ def _role(call: Call) -> tuple[str, str]:
     return arn.account, arn.name
 
 
-def bind_assume_role(call: Call) -> AssumeRole:
+def _bind_assume_role(call: Call) -> AssumeRole:
     given = call.params
     account, role = _role(call)
     if given.get("ProvidedContexts"):
@@ -77,7 +77,7 @@ def bind_assume_role(call: Call) -> AssumeRole:
     )
 
 
-def bind_with_token(call: Call) -> AssumeRoleWithToken:
+def _bind_with_token(call: Call) -> AssumeRoleWithToken:
     given = call.params
     if given.get("PolicyArns"):
         raise Fault(Kind.NOT_DONE, "operation", operation="AssumeRoleWithWebIdentity with PolicyArns")
@@ -92,11 +92,11 @@ def bind_with_token(call: Call) -> AssumeRoleWithToken:
     )
 
 
-def bind_session_token(call: Call) -> GetSessionToken:
+def _bind_session_token(call: Call) -> GetSessionToken:
     return GetSessionToken(duration_s=call.params.get("DurationSeconds"), mfa_code=call.params.get("TokenCode"))
 
 
-def bind_federation(call: Call) -> GetFederationToken:
+def _bind_federation(call: Call) -> GetFederationToken:
     given = call.params
     if given.get("PolicyArns"):
         raise Fault(Kind.NOT_DONE, "operation", operation="GetFederationToken with PolicyArns")
@@ -105,7 +105,7 @@ def bind_federation(call: Call) -> GetFederationToken:
     )
 
 
-def bind_who(call: Call) -> GetCallerIdentity:
+def _bind_who(call: Call) -> GetCallerIdentity:
     return GetCallerIdentity()
 
 
@@ -131,7 +131,7 @@ def _assumed_user(session: Session) -> Shown:
     return {"AssumedRoleId": user_id, "Arn": arn}
 
 
-def render_assume_role(call: Call, session: Session) -> Shown:
+def _render_assume_role(call: Call, session: Session) -> Shown:
     """Credentials, and who one is with them."""
     return {
         "Credentials": _credentials(session),
@@ -141,21 +141,21 @@ def render_assume_role(call: Call, session: Session) -> Shown:
     }
 
 
-def render_with_token(call: Call, session: Session) -> Shown:
+def _render_with_token(call: Call, session: Session) -> Shown:
     """The same, and what the token said."""
     return {
-        **render_assume_role(call, session),
+        **_render_assume_role(call, session),
         "SubjectFromWebIdentityToken": session.subject,
         "Provider": session.provider,
         "Audience": session.audience,
     }
 
 
-def render_session_token(call: Call, session: Session) -> Shown:
+def _render_session_token(call: Call, session: Session) -> Shown:
     return {"Credentials": _credentials(session)}
 
 
-def render_federation(call: Call, session: Session) -> Shown:
+def _render_federation(call: Call, session: Session) -> Shown:
     user_id, arn = _federated(session.account, session.session)
     return {
         "Credentials": _credentials(session),
@@ -168,7 +168,7 @@ def _federated(account: str, name: str) -> tuple[str, str]:
     return f"{account}:{name}", str(Arn("sts", account, "federated-user", f"/{name}"))
 
 
-def render_who(call: Call, who: WhoAmI) -> Shown:
+def _render_who(call: Call, who: WhoAmI) -> Shown:
     """The ARN says what kind of caller it is."""
     match who.kind:
         case "user":
@@ -185,9 +185,9 @@ def render_who(call: Call, who: WhoAmI) -> Shown:
 def operations() -> dict[str, Done]:
     """STS's operations that are done."""
     return {
-        "AssumeRole": Done(bind_assume_role, render_assume_role),
-        "AssumeRoleWithWebIdentity": Done(bind_with_token, render_with_token),
-        "GetSessionToken": Done(bind_session_token, render_session_token),
-        "GetFederationToken": Done(bind_federation, render_federation),
-        "GetCallerIdentity": Done(bind_who, render_who),
+        "AssumeRole": Done(_bind_assume_role, _render_assume_role),
+        "AssumeRoleWithWebIdentity": Done(_bind_with_token, _render_with_token),
+        "GetSessionToken": Done(_bind_session_token, _render_session_token),
+        "GetFederationToken": Done(_bind_federation, _render_federation),
+        "GetCallerIdentity": Done(_bind_who, _render_who),
     }
