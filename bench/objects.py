@@ -32,7 +32,9 @@ LISTED = 1000
 SIZES = {"1 KiB": KIB, "64 KiB": 64 * KIB, "16 MiB": 16 * MIB}
 STORED = {"1 KiB": LISTED, "64 KiB": 200, "16 MiB": 8}  # objects that GET draws from
 POOL_BYTES_MAX = {"1 KiB": 64 * MIB, "64 KiB": 512 * MIB, "16 MiB": 1024 * MIB}  # what one PUT cell may write
+WARM_BYTES = 64 * MIB
 CONNECTIONS = (1, 32)
+QUICK_CONNECTIONS = (1, 4)
 ROWS = (
     "PUT 1 KiB", "DELETE", "PUT 64 KiB", "PUT 16 MiB",
     "GET 1 KiB", "GET 64 KiB", "GET 16 MiB", "HEAD", "LIST 1000",
@@ -196,7 +198,8 @@ class Run:
     def _guess(self, one: Contestant, row: str, connections: int) -> float:
         """A first idea of how fast PUT is, which warms the server up too."""
         size_name = row.partition(" ")[2]
-        calls = list(islice(self._puts(size_name, f"w{self.serial}"), 8 * connections))
+        count = max(connections, min(8 * connections, WARM_BYTES // SIZES[size_name]))
+        calls = list(islice(self._puts(size_name, f"w{self.serial}"), count))
         outcome = self._send(one, calls, connections, 60, "warming up")
         self._send(one, [Call("DELETE", call.path) for call in calls], 4, 60, "clearing up")
         return outcome.per_second * 2  # a cold start is slower than what follows
@@ -241,9 +244,11 @@ def options(arguments: list[str] | None) -> argparse.Namespace:
     parser.add_argument("--folder", type=Path, help="where servers keep their data (default: the temporary folder)")
     parser.add_argument("--json", type=Path, help="write the figures here")
     parser.add_argument("--write", action="store_true", help="put the tables into bench/README.md")
+    parser.set_defaults(connections=CONNECTIONS)
     chosen = parser.parse_args(arguments)
     if chosen.quick:
-        chosen.rounds, chosen.seconds, chosen.only = 1, 0.2, chosen.only or ["sampan, 1"]
+        chosen.rounds, chosen.seconds, chosen.connections = 1, 0.2, QUICK_CONNECTIONS
+        chosen.only = chosen.only or ["sampan, 1"]
     return chosen
 
 
@@ -273,7 +278,7 @@ def measure_all(chosen: argparse.Namespace, folder: Path) -> tuple[list[Contesta
                 absent[peer.name] = why
                 say(f"{peer.name}: not measured: {why}")
         for number in range(chosen.rounds):
-            for connections in CONNECTIONS:
+            for connections in chosen.connections:
                 for row in rows:
                     for one in field_of if number % 2 == 0 else reversed(field_of):
                         with awake(one):
@@ -321,6 +326,7 @@ def summary(field_of: list[Contestant], absent: dict[str, str], chosen: argparse
         "machine": report.machine(),
         "rounds": chosen.rounds,
         "seconds": chosen.seconds,
+        "connections": list(chosen.connections),
         "absent": absent,
         "servers": servers,
     }

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import http.client
 import os
 import signal
 import socket
@@ -20,7 +21,7 @@ class Process:
     def __init__(
         self, command: Sequence[str | Path], port: int, log: Path, environment: Mapping[str, str], start_s: float
     ) -> None:
-        """Start it and wait until it listens. Raises RuntimeError, with the end of its log, if it does not."""
+        """Start it and wait until it answers. Raises RuntimeError, with the end of its log, if it does not."""
         self.port = port
         self._log = log
         with log.open("ab") as out:
@@ -34,7 +35,7 @@ class Process:
                 start_new_session=True,
             )
         until = time.monotonic() + start_s
-        while not _listens(port):
+        while not _answers(port):
             if self._process.poll() is not None or time.monotonic() > until:
                 self.kill()
                 raise RuntimeError(f"{command[0]} did not start: {log.read_text(errors='replace')[-800:]}")
@@ -122,10 +123,17 @@ def _stat(pid: int) -> list[str]:
     return Path("/proc", str(pid), "stat").read_text().rpartition(")")[2].split()
 
 
-def _listens(port: int) -> bool:
-    with socket.socket() as probe:
-        probe.settimeout(1)
-        return probe.connect_ex(("127.0.0.1", port)) == 0
+def _answers(port: int) -> bool:
+    """Whether anything is answered: a port may be listened on before its server is ready."""
+    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=10)
+    try:
+        connection.request("GET", "/")
+        connection.getresponse().read()
+        return True
+    except (OSError, http.client.HTTPException):
+        return False
+    finally:
+        connection.close()
 
 
 def free_ports() -> Iterator[int]:

@@ -10,6 +10,7 @@ from typing import Any
 
 README = Path(__file__).with_name("README.md")
 BEGIN, END = "<!-- figures: written by bench/objects.py --write -->", "<!-- end of figures -->"
+CPU_ROWS = ("HEAD", "GET 1 KiB", "PUT 1 KiB", "LIST 1000", "GET 16 MiB", "PUT 16 MiB")  # at the most connections
 Row = dict[str, Any]
 Figures = dict[str, Any]
 
@@ -35,7 +36,7 @@ def machine() -> dict[str, str]:
 def render(figures: Figures) -> str:
     """All tables, in Markdown."""
     parts = [_where(figures), "### Guarantees\n\n" + _guarantees(figures)]
-    for connections in (1, 32):
+    for connections in figures["connections"]:
         mark = f" x{connections}"
         word = "connection" if connections == 1 else "connections"
         parts.append(f"### Requests a second, {connections} {word}\n\n" + _rates(figures, mark))
@@ -126,11 +127,12 @@ def _memory(figures: Figures) -> str:
         rows = one["rows"]
         large = [row["peak_bytes"] for name, row in rows.items() if "16 MiB" in name]
         small = [row["peak_bytes"] for name, row in rows.items() if "16 MiB" not in name]
-        cpu = [rows[name]["cpu_us"] for name in ("GET 1 KiB x32", "PUT 1 KiB x32") if name in rows]
+        most = figures["connections"][-1]
+        cpu = [rows[f"{name} x{most}"]["cpu_us"] if f"{name} x{most}" in rows else 0.0 for name in CPU_ROWS]
         mib = [f"{value / 2**20:,.0f}" for value in (one["idle_bytes"], max(small, default=0), max(large, default=0))]
         body.append([one["name"], *mib, *[_number(value) for value in cpu]])
     head = ["server", "MiB at start", "MiB at most, small rows", "MiB at most, 16 MiB rows"]
-    return _table([*head, "µs of processor for a GET of 1 KiB", "… a PUT of 1 KiB"], body)
+    return _table([*head, *[f"µs of processor, {name}" for name in CPU_ROWS]], body)
 
 
 def _best(servers: list[Row], name: str) -> tuple[float, str]:
@@ -146,7 +148,8 @@ def _goals(figures: Figures) -> str:
     peers = [one for one in figures["servers"] if one["object_server"] and one not in ours]
     nginx = [one for one in figures["servers"] if not one["object_server"]]
     lost, won = [], 0
-    for name in _row_names(figures, " x1") + _row_names(figures, " x32"):
+    marks = [f" x{connections}" for connections in figures["connections"]]
+    for name in [name for mark in marks for name in _row_names(figures, mark)]:
         (mine, who), (best, whose) = _best(ours, name), _best(peers, name)
         if mine >= best:
             won += 1
@@ -154,7 +157,7 @@ def _goals(figures: Figures) -> str:
             lost.append(f"- {name}: {whose} {_number(best)}, {who} {_number(mine)}: {mine / best:.2f}")
     lines = [f"First among object servers in {won} of {won + len(lost)} rows."]
     lines += ["Lost:", *lost] if lost else []
-    for name in ("GET 16 MiB x1", "GET 16 MiB x32"):
+    for name in [f"GET 16 MiB{mark}" for mark in marks]:
         mine, best = _best(ours, name)[0], _best(nginx, name)[0]
         if mine and best:
             verdict = "within 20 %" if mine >= 0.8 * best else "not within 20 %"

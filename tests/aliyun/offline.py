@@ -10,6 +10,7 @@ import oss2
 import requests
 from alibabacloud_oss_v2.credentials import StaticCredentialsProvider
 from alibabacloud_oss_v2.types import HttpClient
+
 from tests.aliyun.captured import Captured
 
 

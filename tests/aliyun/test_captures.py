@@ -6,11 +6,11 @@ import base64
 from collections.abc import Callable
 
 import pytest
-from tests.aliyun.captured import NAMES, Captured, Ring, key, load, ring_for, secret_for
 
 from sampan.dialects.aliyun.oss.dialect import OssDialect
 from sampan.gateway.dispatch import Dispatcher
 from sampan.kernel.fault import Fault, Kind
+from tests.aliyun.captured import NAMES, Captured, Ring, key, load, ring_for, secret_for
 
 ID = "5C06A3B67B8B5A3DA422299D"
 

@@ -14,8 +14,6 @@ from alibabacloud_oss_v2 import models as v2
 from alibabacloud_oss_v2 import serde
 from oss2 import models, xml_utils
 from requests.structures import CaseInsensitiveDict
-from tests.aliyun.captured import Captured, Ring, key
-from tests.aliyun.offline import bucket, sent
 
 from sampan.dialects.aliyun.oss.dialect import OssDialect
 from sampan.dialects.aliyun.oss.exchange import OssExchange
@@ -25,6 +23,8 @@ from sampan.kernel.caller import Caller
 from sampan.kernel.fault import Fault, Kind
 from sampan.kernel.names import Place
 from sampan.services.objects import model as m
+from tests.aliyun.captured import Captured, Ring, key
+from tests.aliyun.offline import bucket, sent
 
 ID = "5C06A3B67B8B5A3DA422299D"
 AT_MS = 1795342647123

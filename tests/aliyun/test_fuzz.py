@@ -6,12 +6,12 @@ import asyncio
 
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from tests.aliyun.captured import NAMES, Captured, Ring, key, load
 
 from sampan.dialects.aliyun.oss.dialect import OssDialect
 from sampan.gateway.http import text
 from sampan.kernel.fault import Fault
 from sampan.kernel.names import Place
+from tests.aliyun.captured import NAMES, Captured, Ring, key, load
 
 ID = "5C06A3B67B8B5A3DA422299D"
 DIALECT = OssDialect(("store.example",), "cn-hangzhou")

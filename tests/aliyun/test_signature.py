@@ -9,14 +9,14 @@ from typing import Any
 import alibabacloud_oss_v2 as oss_v2
 import oss2
 import pytest
-from tests.aliyun.captured import Captured, Ring, key
-from tests.aliyun.offline import bucket, captured, client, sent
 
 from sampan.dialects.aliyun.oss.dialect import OssDialect
 from sampan.dialects.aliyun.oss.exchange import OssExchange
 from sampan.dialects.aliyun.wire import oss_v4
 from sampan.dialects.aliyun.wire.oss_claim import Scope
 from sampan.kernel.fault import Fault, Kind
+from tests.aliyun.captured import Captured, Ring, key
+from tests.aliyun.offline import bucket, captured, client, sent
 
 ID = "5C06A3B67B8B5A3DA422299D"
 RING = Ring(key("TESTAK", "TESTSK"))

@@ -7,6 +7,7 @@ import tomllib
 from pathlib import Path
 
 import pytest
+
 from tests.architecture import checks
 
 HERE = Path(__file__).parent

@@ -6,6 +6,7 @@ import subprocess
 from pathlib import Path
 
 import pytest
+
 from tests.architecture import checks
 
 ROOT = Path(__file__).parents[2]

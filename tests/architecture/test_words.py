@@ -9,7 +9,6 @@ from collections.abc import Mapping, Set
 from pathlib import Path
 
 import pytest
-from tests.architecture import checks
 
 from sampan import app
 from sampan.config import Config
@@ -18,6 +17,7 @@ from sampan.gateway import contract
 from sampan.gateway.contract import Dialect
 from sampan.gateway.http import Request
 from sampan.kernel.fault import Fault, Kind
+from tests.architecture import checks
 
 SOURCE = Path(__file__).parents[2] / "src" / "sampan"
 SERVICES = sorted(path.parent.name for path in SOURCE.glob("services/*/model.py"))

@@ -5,10 +5,10 @@ from __future__ import annotations
 import time
 
 import pytest
-from tests.aws.door import Door
-from tests.aws.sdk import Ring, key
 
 from sampan.dialects.aws.s3.dialect import S3Dialect
+from tests.aws.door import Door
+from tests.aws.sdk import Ring, key
 
 
 @pytest.fixture(scope="session")

@@ -7,13 +7,13 @@ from typing import Any
 import botocore.session
 from botocore.awsrequest import HeadersDict
 from botocore.parsers import create_parser
-from tests.aws.sdk import REQUEST_ID, Ring, Sent, catch, client
 
 from sampan.dialects.aws.s3 import names
 from sampan.dialects.aws.s3.dialect import S3Dialect
 from sampan.gateway.http import Reply
 from sampan.kernel.fault import Fault
 from sampan.services.objects.model import ObjectInfo
+from tests.aws.sdk import REQUEST_ID, Ring, Sent, catch, client
 
 S3 = botocore.session.get_session().get_service_model("s3")
 AT_MS = 1700000000123  # 2023-11-14T22:13:20.123Z

@@ -11,7 +11,6 @@ from typing import Any
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from tests.aws.sdk import SECRET, Ring, Sent, catch, check, client, drain, fault_of, key, outcome
 
 from sampan.dialects.aws.s3.dialect import S3Dialect
 from sampan.dialects.aws.wire import dates
@@ -22,6 +21,7 @@ from sampan.dialects.aws.wire.sigv4 import SigV4, signing_key
 from sampan.engines.digests import LibraryDigests
 from sampan.kernel.body import Inflow
 from sampan.kernel.fault import Fault, Kind
+from tests.aws.sdk import SECRET, Ring, Sent, catch, check, client, drain, fault_of, key, outcome
 
 SCOPE = "20130524/us-east-1/s3/aws4_request"
 STAMP = "20130524T000000Z"
@@ -254,6 +254,8 @@ def test_a_signed_trailer_needs_its_signature() -> None:
     wire = FORMS["signed trailer"][0]
     without = wire[: wire.index(b"x-amz-trailer-signature")] + b"\r\n"
     assert fault_of(lambda: feed(decoder("signed trailer"), [without])).kind is Kind.TRUNCATED
+    blank = wire.replace(b"x-amz-trailer-signature", b"\r\n" * 100 + b"x-amz-trailer-signature")
+    assert fault_of(lambda: feed(decoder("signed trailer"), [blank])).noun == "chunk"
     other = wire.replace(CHECKSUM[1].encode(), b"AAAAAA==")
     assert fault_of(lambda: feed(decoder("signed trailer"), [other])).noun == "signature"
 

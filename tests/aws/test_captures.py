@@ -8,11 +8,11 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from tests.aws.sdk import Ring, Sent, check, key, outcome
 
 from sampan.dialects.aws.s3.dialect import S3Dialect
 from sampan.dialects.aws.wire import dates
 from sampan.gateway.dispatch import Dispatcher
+from tests.aws.sdk import Ring, Sent, check, key, outcome
 
 FOLDER = Path(__file__).parent / "captures"
 OPERATIONS = {

@@ -6,9 +6,6 @@ import time
 from dataclasses import replace
 from typing import Any
 
-from tests.aws.door import ACCOUNT, AT_MS, ETAG, OWNER, Door, info
-from tests.aws.sdk import Sent, catch, client, fault_of
-
 from sampan.services.objects.model import (
     ChecksumType,
     ObjectPage,
@@ -21,6 +18,8 @@ from sampan.services.objects.model import (
     VersionPage,
     Written,
 )
+from tests.aws.door import ACCOUNT, AT_MS, ETAG, OWNER, Door, info
+from tests.aws.sdk import Sent, catch, client, fault_of
 
 # --- listings --------------------------------------------------------------------------------------------------------
 

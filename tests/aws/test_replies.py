@@ -9,8 +9,6 @@ import pytest
 from botocore.parsers import create_parser
 from hypothesis import given
 from hypothesis import strategies as st
-from tests.aws.door import ACCOUNT, AT_MS, ETAG, OWNER, Door, info
-from tests.aws.sdk import REQUEST_ID, Sent, catch, client, fault_of, presigned
 
 from sampan.dialects.aws.s3.dialect import S3Dialect
 from sampan.kernel.body import Bytes
@@ -34,6 +32,8 @@ from sampan.services.objects.model import (
     Versioning,
     Written,
 )
+from tests.aws.door import ACCOUNT, AT_MS, ETAG, OWNER, Door, info
+from tests.aws.sdk import REQUEST_ID, Sent, catch, client, fault_of, presigned
 
 BUCKET = BucketInfo("bkt", ACCOUNT, AT_MS, {"aws": "eu-west-1", "aliyun": "cn-hangzhou"}, Versioning.ENABLED, {})
 

@@ -8,12 +8,12 @@ from dataclasses import replace
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from tests.aws.sdk import Ring, Sent, catch, client, key, outcome, presigned
 
 from sampan.dialects.aws.s3.dialect import S3Dialect
 from sampan.dialects.aws.wire import dates
 from sampan.dialects.aws.wire.sigv2 import SigV2
 from sampan.kernel.fault import Fault
+from tests.aws.sdk import Ring, Sent, catch, client, key, outcome, presigned
 
 EXAMPLE_MS = dates.parse_http("Tue, 27 Mar 2007 19:36:42 +0000") or 0
 EXAMPLE_KEYS = Ring(AKIAIOSFODNN7EXAMPLE=key("AKIAIOSFODNN7EXAMPLE"))

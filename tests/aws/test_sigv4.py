@@ -8,12 +8,12 @@ from typing import Any
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from tests.aws.sdk import Ring, Sent, catch, client, fault_of, key, outcome, presigned
 
 from sampan.dialects.aws.s3.dialect import S3Dialect
 from sampan.dialects.aws.wire import dates
 from sampan.dialects.aws.wire.sigv4 import SigV4
 from sampan.kernel.fault import Fault, Kind
+from tests.aws.sdk import Ring, Sent, catch, client, fault_of, key, outcome, presigned
 
 HOUR_MS = 3600 * 1000
 KEYS = (
@@ -137,6 +137,7 @@ def _presign_with(url: str, method: str) -> str:
     from botocore.auth import S3SigV4QueryAuth
     from botocore.awsrequest import AWSRequest
     from botocore.credentials import Credentials
+
     from tests.aws.sdk import SECRET
 
     request = AWSRequest(method, url)
@@ -165,6 +166,12 @@ def test_every_signed_header_holds(dialect: S3Dialect, keys: Ring, now_ms: int) 
             assert code, (name, value)
             if name not in ("x-amz-date", "x-amz-content-sha256"):
                 assert code == "SignatureDoesNotMatch", (name, value)
+
+
+def test_an_empty_header_cannot_be_taken_away(dialect: S3Dialect, keys: Ring, now_ms: int) -> None:
+    request = catch(client(), "put_object", Bucket="bkt", Key="k", Body=b"x", Metadata={"empty": ""})
+    assert outcome(dialect, request, keys, now_ms) == ""
+    assert outcome(dialect, request.with_header("x-amz-meta-empty", None), keys, now_ms) == "SignatureDoesNotMatch"
 
 
 @pytest.mark.parametrize(
@@ -211,6 +218,8 @@ def test_changes_get_the_vendors_error(change: Any, code: str, dialect: S3Dialec
         ("Signature=", "Signature=é", "SignatureDoesNotMatch"),
         (", Signature=", ", Sig=", "AuthorizationHeaderMalformed"),
         ("Credential=AK/", "Credential=NOBODY/", "InvalidAccessKeyId"),
+        ("Credential=AK/", "Credential=\udcff/", "InvalidAccessKeyId"),
+        ("Credential=AK/", f"Credential={'A' * 9999}/", "InvalidAccessKeyId"),
         ("Credential=AK/", "Credential=OTHER/", "SignatureDoesNotMatch"),
         ("Credential=AK/", "Credential=OFF/", "InvalidAccessKeyId"),
         ("Credential=AK/", "Credential=TEMP/", "InvalidToken"),
@@ -307,6 +316,7 @@ def url() -> str:
         ("X-Amz-Expires=600&", "", "AuthorizationQueryParametersError"),
         ("X-Amz-Date=20", "X-Amz-Date=x0", "AuthorizationQueryParametersError"),
         ("%2Fs3%2F", "%2Fiam%2F", "AuthorizationQueryParametersError"),
+        ("X-Amz-Credential=AK%2F20", "X-Amz-Credential=AK%2F19", "AuthorizationQueryParametersError"),
         ("X-Amz-Credential=AK", "X-Amz-Credential=OFF", "InvalidAccessKeyId"),
         ("X-Amz-Algorithm=AWS4-HMAC-SHA256", "X-Amz-Algorithm=AWS4-HMAC-SHA1", "AuthorizationQueryParametersError"),
         ("X-Amz-Algorithm=AWS4-HMAC-SHA256&", "", "AuthorizationQueryParametersError"),

@@ -10,14 +10,15 @@ import botocore.session
 import pytest
 from botocore.model import OperationModel, Shape
 from botocore.serialize import create_serializer
-from tests.aws.sdk import Ring, Sent, fault_of
 
 from sampan.dialects.aws.s3.address import Addresses
 from sampan.dialects.aws.s3.dialect import S3Dialect
 from sampan.gateway.contract import FAULTS
 from sampan.gateway.dispatch import Dispatcher
 from sampan.kernel.fault import Kind
+from sampan.kernel.names import Place
 from sampan.services.objects import model
+from tests.aws.sdk import Ring, Sent, catch, client, fault_of
 
 S3 = botocore.session.get_session().get_service_model("s3")
 OLD_NAMES = {
@@ -152,6 +153,22 @@ def test_claims_hold_for_s3_and_for_nothing_of_sqs(dialect: S3Dialect) -> None:
     assert rank(host="sqs.eu-west-1.amazonaws.com", authorization="Bearer x") is None
     assert rank(authorization="OSS AK:x") is None
     assert rank() == 2
+
+
+@pytest.mark.parametrize(("path", "query"), [("/bkt/%ff", ""), ("/%c3/k", ""), ("/bkt", "prefix=%80"), ("/bkt", "%fe")])
+def test_what_is_not_utf8_is_no_uri(path: str, query: str, dialect: S3Dialect) -> None:
+    request = Sent("GET", path, query, {"host": "127.0.0.1"}).request()
+    assert fault_of(lambda: dialect.open(request, "R", Ring(), 0)).noun == "uri"
+
+
+def test_oss_hosts_speak_s3_with_their_own_regions(dialect: S3Dialect, keys: Ring, now_ms: int) -> None:
+    for region, endpoint in (
+        ("cn-hangzhou", "http://oss-cn-hangzhou.aliyuncs.com"),
+        ("oss-cn-hangzhou", "http://127.0.0.1"),
+    ):
+        sent = catch(client(region=region, endpoint=endpoint), "get_object", Bucket="bkt", Key="k")
+        exchange = dialect.open(sent.request(), "R", keys, now_ms)
+        assert (exchange.bucket, exchange.place) == ("bkt", Place("aliyun", "cn-hangzhou"))
 
 
 def test_ids_look_like_s3s(dialect: S3Dialect) -> None:

@@ -13,12 +13,12 @@ from pathlib import Path
 
 import boto3
 import pytest
-from tests.cli.program import sampan
-from tests.harness import Server
 
 from sampan.cli import doctor_data, doctor_machine
 from sampan.cli.doctor_machine import BROKEN, FINE, LOOK
 from sampan.config import Config
+from tests.cli.program import sampan
+from tests.harness import Server
 
 
 def examine(

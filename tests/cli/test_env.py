@@ -10,12 +10,15 @@ import sys
 from pathlib import Path
 
 import pytest
-from tests.cli.program import sampan
-from tests.harness import Server
 
 from sampan.cli import env
 from sampan.cli.door import Door
 from sampan.cli.snippets import SNIPPETS
+from tests.cli.program import sampan
+from tests.clients.apart import node_modules_with, python_with
+from tests.clients.test_ali_oss import PACKAGES as ALI_OSS
+from tests.clients.test_s3fs import REQUIREMENTS as FSSPEC
+from tests.harness import Server
 
 NASTY = """a'b"c$d`e\\f"""
 DOOR = Door("http://127.0.0.1:4566", "KEY", NASTY, "us-east-1", "cn-hangzhou", None)
@@ -74,16 +77,25 @@ def test_tls_names_the_authority() -> None:
     assert "AWS_CA_BUNDLE" not in env.variables(DOOR, {})
 
 
-@pytest.mark.parametrize("client", ["boto3", "pyarrow", "oss2", "oss-v2"])
+@pytest.mark.parametrize("client", ["boto3", "pyarrow", "oss2", "oss-v2", "s3fs", "ossfs", "ali-oss"])
 @pytest.mark.parametrize("tls", [False, True], ids=["http", "https"])
 def test_a_snippet_runs_as_it_is(client: str, tls: bool, server: Server, tls_server: Server, tmp_path: Path) -> None:
     one = tls_server if tls else server
     snippet = sampan("env", "--for", client, "--data", str(one.data), home=tmp_path).stdout
-    trust = {"REQUESTS_CA_BUNDLE": str(one.data / "tls" / "ca.pem")} if tls and client == "oss-v2" else {}
+    environment = {"HOME": str(tmp_path), "PATH": os.environ["PATH"]}
+    if tls:  # what the snippet's comment says, for clients that take it from there only
+        trust = str(one.data / "tls" / "ca.pem")
+        environment |= {"REQUESTS_CA_BUNDLE": trust} if client in ("oss-v2", "ossfs") else {}
+        environment |= {"NODE_EXTRA_CA_CERTS": trust} if client == "ali-oss" else {}
+    program: str | Path = sys.executable
+    if client in ("s3fs", "ossfs"):
+        program = python_with("fsspec", FSSPEC)
+    if client == "ali-oss":
+        environment["NODE_PATH"] = str(node_modules_with("ali-oss", ALI_OSS))
+        program = "node"
     done = subprocess.run(
-        [sys.executable, "-"], input=snippet, env={"HOME": str(tmp_path), "PATH": os.environ["PATH"]} | trust,
-        capture_output=True, text=True, check=False,
-    )  # fmt: skip
+        [program, "-"], input=snippet, env=environment, capture_output=True, text=True, check=False, timeout=60
+    )
     assert done.returncode == 0, snippet + done.stderr
 
 

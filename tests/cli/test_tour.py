@@ -9,11 +9,11 @@ from pathlib import Path
 import boto3
 import pytest
 from rich.console import Console
-from tests.cli.program import sampan
-from tests.harness import Server
 
 from sampan.cli import tour
 from sampan.cli.tour_steps import STEPS, Step, Traveller, Unproven, check
+from tests.cli.program import sampan
+from tests.harness import Server
 
 
 @pytest.mark.parametrize("tls", [False, True], ids=["http", "https"])

@@ -6,13 +6,12 @@ import hashlib
 import time
 from pathlib import Path
 
+from sampan.engines.store_sqlite import SqliteStore
+from sampan.services.objects import rows
 from tests.crash.ledger import Value
 from tests.crash.traffic import KEPT, PLAIN, Load
 from tests.crash.wire import Wire
 from tests.harness import Server
-
-from sampan.engines.store_sqlite import SqliteStore
-from sampan.services.objects import rows
 
 RECLAIMED_S_MAX = 20
 

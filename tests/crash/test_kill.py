@@ -7,6 +7,7 @@ import time
 from pathlib import Path
 
 import pytest
+
 from tests.crash import checks
 from tests.crash.traffic import Load
 from tests.harness import Server

@@ -10,6 +10,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+
 from bench.process import forget_peak, status_bytes, tree
 from bench.sign import Signer
 from tests.crash.wire import Wire

@@ -12,6 +12,7 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
+
 from bench.process import cpu_s
 from tests.crash.wire import Reply, Unanswered, Wire
 from tests.harness import Server
@@ -75,6 +76,62 @@ def test_every_worker_sees_what_any_has_acknowledged(workers: Server) -> None:
             assert left.texts("Key") == []
     served = [pid for pid, before in busy.items() if cpu_s(pid) > before + 0.05]
     assert len(served) >= WORKERS, "not all workers were asked, so nothing was shown"
+
+
+def test_reads_never_go_back(workers: Server) -> None:
+    """While one client counts up in an object, readers see at least what was acknowledged before they asked, and never
+    less than what they or anybody saw before."""
+    path, acknowledged, seen = f"/{BUCKET}/counter", [0], [0]
+    stop = threading.Event()
+    assert one_shot(workers, lambda wire: wire.s3("PUT", path, body=b"0")).good
+
+    def read(door: str) -> int:
+        wires, asked = [Wire(workers) for _ in range(4)], 0  # the kernel spreads them over the workers
+        while not stop.is_set():
+            wire = wires[asked % len(wires)]
+            at_least = max(acknowledged[0], seen[0])
+            reply = wire.s3("GET", path) if door == "s3" else wire.oss("GET", path)
+            now = int(reply.body)
+            assert now >= at_least, f"read {now} after {at_least}"
+            seen[0] = max(seen[0], now)
+            asked += 1
+        for wire in wires:
+            wire.close()
+        return asked
+
+    with ThreadPoolExecutor(4) as pool:
+        readers = [pool.submit(read, door) for door in ("s3", "oss", "s3")]
+        writers = [Wire(workers) for _ in range(3)]
+        try:
+            for number in range(1, 300):
+                wire = writers[number % 3]
+                assert wire.s3("PUT", path, body=b"%d" % number).good
+                acknowledged[0] = number
+        finally:
+            stop.set()
+        assert all(reader.result(30) > 20 for reader in readers)
+
+
+def test_a_bucket_changes_for_all_workers_at_once(workers: Server) -> None:
+    """What a worker remembers of a bucket is forgotten when another one changes it."""
+    enable = b"<VersioningConfiguration><Status>Enabled</Status></VersioningConfiguration>"
+    for _ in range(15):
+        assert one_shot(workers, lambda wire: wire.s3("PUT", "/changing")).good
+        first = one_shot(workers, lambda wire: wire.s3("PUT", "/changing/key", body=b"1"))
+        assert "x-amz-version-id" not in first.headers
+        reads = [one_shot(workers, lambda wire: wire.s3("GET", "/changing/key")) for _ in range(WORKERS * 2)]
+        assert not any("x-amz-version-id" in read.headers for read in reads)
+        assert one_shot(workers, lambda wire: wire.s3("PUT", "/changing", {"versioning": ""}, enable)).good
+        reads = [one_shot(workers, lambda wire: wire.s3("GET", "/changing/key")) for _ in range(WORKERS * 2)]
+        assert [read.headers.get("x-amz-version-id") for read in reads] == ["null"] * len(reads)
+        second = one_shot(workers, lambda wire: wire.s3("PUT", "/changing/key", body=b"2"))
+        assert second.headers["x-amz-version-id"] != "null"
+        for version in ("null", second.headers["x-amz-version-id"]):
+            gone = {"versionId": version}
+            assert one_shot(workers, lambda wire, q=gone: wire.s3("DELETE", "/changing/key", q)).good
+        assert one_shot(workers, lambda wire: wire.s3("DELETE", "/changing")).good
+        assert b"NoSuchBucket" in one_shot(workers, lambda wire: wire.s3("GET", "/changing/key")).body
+        assert one_shot(workers, lambda wire: wire.oss("PUT", "/changing/key", body=b"3")).status == 404
 
 
 @pytest.mark.parametrize("size", [10, 300_000])

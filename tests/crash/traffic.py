@@ -48,6 +48,7 @@ class Client:
         self.done: Counter[str] = Counter()
         self.errors = 0  # answers of 5xx, where they are tolerated
         self.tolerant = False
+        self.cut_off = False  # the server was gone
         self._random = random.Random(seed * 1000 + number)
         self._serial = 0
         self._wire: Wire | None = None
@@ -57,6 +58,7 @@ class Client:
     def run(self, server: Server, stop: threading.Event) -> None:
         """Work until `stop`, or until the server is gone."""
         self._wire = Wire(server)
+        self.cut_off = False
         steps: list[tuple[Callable[[], None], int]] = [
             (self._put, 30), (self._put_shared, 8), (self._delete, 10), (self._delete_many, 2), (self._copy, 8),
             (self._append, 12), (self._part, 14), (self._put_version, 10), (self._delete_version, 5),
@@ -68,7 +70,7 @@ class Client:
                 deed()
                 self.done[deed.__name__] += 1
         except Unanswered:
-            pass
+            self.cut_off = True
         finally:
             self._wire.close()
 
@@ -131,7 +133,9 @@ class Client:
         body = f"<Delete><Quiet>true</Quiet>{rows}</Delete>".encode()
         writes = [self.ledger.begin(key, None) for key in keys]
         checksum = {"content-md5": _md5_base64(body)}
-        done = self._answer(self.wire.s3("POST", f"/{PLAIN}", {"delete": ""}, body, checksum))
+        reply = self.wire.s3("POST", f"/{PLAIN}", {"delete": ""}, body, checksum)
+        done = self._answer(reply)
+        assert not reply.texts("Key"), "quiet, and no key was refused"
         for key, write in zip(keys, writes, strict=True):
             if done:
                 self.ledger.confirm(write)
@@ -266,6 +270,11 @@ class Load:
     def tolerate_errors(self, tolerant: bool) -> None:
         for client in self.clients:
             client.tolerant = tolerant
+
+    @property
+    def cut_off(self) -> bool:
+        """Whether a client met a broken connection."""
+        return any(client.cut_off for client in self.clients)
 
     @property
     def errors(self) -> int:

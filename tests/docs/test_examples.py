@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+
 from tests.clients.apart import node_modules_with, python_with
 from tests.clients.test_ali_oss import PACKAGES as ALI_OSS
 from tests.clients.test_s3fs import REQUIREMENTS as FSSPEC
@@ -28,9 +29,10 @@ EXAMPLE_S_MAX = 120
 
 @pytest.fixture(scope="module")
 def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Where the examples run: a newcomer's folder, with a file or two in it."""
+    """Where the examples run: a folder with something in it, as a clone has."""
     folder = tmp_path_factory.mktemp("newcomer")
-    (folder / "notes.txt").write_text("a file of mine\n")
+    (folder / "docs").mkdir()
+    (folder / "docs" / "notes.txt").write_text("notes\n")
     return folder
 
 

@@ -9,12 +9,12 @@ import tomllib
 from pathlib import Path
 
 import pytest
-from tests.docs.blocks import blocks
 
 from sampan import app, config
 from sampan.cli import coverage, main
 from sampan.gateway.http import Request
 from sampan.kernel.fault import Fault
+from tests.docs.blocks import blocks
 
 ROOT = Path(__file__).parents[2]
 SPOKEN = re.compile(r"(?:^\$ |`|\(|\| )(?:\./)?sampan ([a-z]+)([^`\n|)#>]*)", re.MULTILINE)

@@ -12,11 +12,11 @@ import time
 from pathlib import Path
 
 import pytest
-from tests.engines import worker
 
 from sampan.engines.store_sqlite import Damaged, SqliteStore
 from sampan.kernel.fault import Fault, Kind
 from sampan.kernel.ports import Transaction
+from tests.engines import worker
 
 END = b"\xff"
 
@@ -169,18 +169,29 @@ def test_the_log_does_not_grow_without_bound(tmp_path: Path) -> None:
 
 
 def test_closing_finishes_what_was_accepted(tmp_path: Path) -> None:
+    """Also when the end is called for while a batch is under way."""
     store = SqliteStore(tmp_path)
+    all_queued = threading.Event()
+    closer = threading.Thread(target=store.close, daemon=True)
+
+    def slow(transaction: Transaction) -> None:
+        all_queued.wait()
+        closer.start()
+        time.sleep(0.2)
+        transaction.put(b"slow", b"")
 
     async def main() -> None:
-        tasks = [asyncio.create_task(put(store, b"%03d" % n)) for n in range(300)]
+        writes = asyncio.gather(store.write(slow), *(put(store, b"%03d" % n) for n in range(300)))
         await asyncio.sleep(0)
-        await asyncio.to_thread(store.close)
-        await asyncio.gather(*tasks)
+        all_queued.set()
+        await writes
 
     asyncio.run(main())
+    closer.join(timeout=10)
+    assert not closer.is_alive()
     store = SqliteStore(tmp_path)
     with store.view() as view:
-        assert len(list(view.scan(b"", END))) == 300
+        assert len(list(view.scan(b"", END))) == 301
     store.close()
 
 

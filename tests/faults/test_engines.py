@@ -16,12 +16,12 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from tests.engines import worker
-from tests.faults import shim as faults
 
 from sampan.engines.blobs_disk import DiskBlobs
 from sampan.engines.clock_system import SystemChance
 from sampan.engines.store_sqlite import SqliteStore
+from tests.engines import worker
+from tests.faults import shim as faults
 
 pytestmark = pytest.mark.skipif(not faults.available, reason="needs Linux and a C compiler")
 

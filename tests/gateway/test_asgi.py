@@ -7,12 +7,12 @@ import json
 from pathlib import Path
 
 import pytest
-from tests.gateway.world import Flow, Result, World
 
 from sampan.gateway import asgi, metrics
 from sampan.kernel import limits
 from sampan.kernel.body import Bytes, Digest
 from sampan.kernel.fault import Fault, Kind
+from tests.gateway.world import Flow, Result, World
 
 
 @pytest.fixture
@@ -82,6 +82,16 @@ def test_a_flow_that_breaks_breaks_the_connection(world: World, pieces: list[byt
         world.ask()
     assert flow.closed == 1
     assert json.loads(world.sink.lines[0])["fault"].startswith("internal")
+
+
+def test_a_flow_that_cannot_begin_is_an_error_with_a_status(world: World) -> None:
+    for error in (Fault(Kind.INTERNAL, "blob"), OSError("disk")):
+        flow = Flow(6, [error])
+        world.result = Result(body=flow)
+        answer = world.ask()
+        assert (answer.status, answer.finished) == (500, True)
+        assert answer.headers["x-fault"].startswith(error.noun if isinstance(error, Fault) else "server")
+        assert flow.closed >= 1
 
 
 def test_a_long_reply_stops_when_the_client_leaves(world: World) -> None:

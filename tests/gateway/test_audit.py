@@ -7,10 +7,9 @@ import os
 import time
 from pathlib import Path
 
-from tests.gateway.world import Lines
-
 from sampan.gateway import audit
 from sampan.gateway.audit import Audit, Clock, Entry, FileSink
+from tests.gateway.world import Lines
 
 
 def entry(**more: object) -> Entry:

@@ -8,12 +8,12 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+
 from sampan.engines.blobs_disk import DiskBlobs
 from sampan.engines.blobs_memory import MemoryBlobs
-from sampan.engines.store_memory import MemoryStore
-
 from sampan.engines.clock_system import SystemChance
 from sampan.engines.digests import LibraryDigests
+from sampan.engines.store_memory import MemoryStore
 from sampan.engines.store_sqlite import SqliteStore
 from sampan.kernel.body import Bytes, Digest
 from sampan.kernel.caller import Caller

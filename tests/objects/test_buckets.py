@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import pytest
-from tests.objects.conftest import BOB, World
 
 from sampan.kernel.fault import Kind
 from sampan.kernel.names import Place
 from sampan.services.objects import model as m
+from tests.objects.conftest import BOB, World
 
 
 def test_a_bucket_is_made_found_listed_and_deleted(world: World) -> None:

@@ -7,15 +7,15 @@ from typing import Any
 from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
-from sampan.engines.blobs_memory import MemoryBlobs
-from sampan.engines.store_memory import MemoryStore
-from tests.objects.conftest import World
 
+from sampan.engines.blobs_memory import MemoryBlobs
 from sampan.engines.clock_system import SystemChance
+from sampan.engines.store_memory import MemoryStore
 from sampan.kernel import limits
 from sampan.kernel.body import Bytes
 from sampan.services.objects import model as m
 from sampan.services.objects import rows
+from tests.objects.conftest import World
 
 KEYS = st.sampled_from(["a", "b", "a/b"])
 DATA = st.binary(max_size=3) | st.builds(lambda b: b * (limits.INLINE_BYTES_MAX + 1), st.binary(min_size=1, max_size=1))

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from sampan.engines.blobs_memory import MemoryBlobs
-from sampan.engines.store_memory import MemoryStore
-from tests.objects.conftest import World
 
+from sampan.engines.blobs_memory import MemoryBlobs
 from sampan.engines.clock_system import SystemChance
+from sampan.engines.store_memory import MemoryStore
 from sampan.services.objects import model as m
+from tests.objects.conftest import World
 
 KEYS = st.text(alphabet="ab/\0é\U0010ffff", min_size=1, max_size=5)
 

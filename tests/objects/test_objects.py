@@ -6,12 +6,12 @@ import hashlib
 import os
 
 import pytest
-from tests.objects.conftest import World, wrong_md5
 
 from sampan.kernel import limits
 from sampan.kernel.body import Bytes, Digest
 from sampan.kernel.fault import Fault, Kind
 from sampan.services.objects import model as m
+from tests.objects.conftest import World, wrong_md5
 
 SIZES = [0, 1, 1000, limits.INLINE_BYTES_MAX, limits.INLINE_BYTES_MAX + 1, limits.MIB, 3 * limits.MIB + 17]
 

@@ -7,13 +7,13 @@ import os
 from typing import Any
 
 import pytest
-from tests.objects.conftest import World
 
 from sampan.engines.digests import LibraryDigests
 from sampan.kernel import limits
 from sampan.kernel.body import Bytes, Digest
 from sampan.kernel.fault import Fault, Kind
 from sampan.services.objects import model as m
+from tests.objects.conftest import World
 
 
 def digest(algorithm: str, data: bytes) -> bytes:

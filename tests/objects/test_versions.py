@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from tests.objects.conftest import World
-
 from sampan.kernel.body import Bytes
 from sampan.kernel.fault import Fault, Kind
 from sampan.services.objects import model as m
+from tests.objects.conftest import World
 
 
 def versions(world: World, **more: object) -> list[tuple[str, str | None, bool, bool]]:

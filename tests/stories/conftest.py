@@ -6,6 +6,7 @@ import itertools
 from collections.abc import Callable, Iterator
 
 import pytest
+
 from tests.harness import Server
 from tests.stories.driver import Can, Door, Driver
 from tests.stories.driver_boto3 import Boto3

@@ -11,6 +11,7 @@ import boto3
 from botocore.config import Config
 from botocore.exceptions import ClientError
 from botocore.parsers import ResponseParserError
+
 from tests.stories.driver import (
     HEADERS,
     PLAIN,

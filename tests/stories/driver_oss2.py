@@ -9,6 +9,7 @@ from urllib.parse import urlencode
 
 import oss2
 from oss2.models import BucketVersioningConfig, PartInfo, Tagging, TaggingRule
+
 from tests.stories.driver import (
     HEADERS,
     PLAIN,

@@ -9,6 +9,7 @@ from typing import Any, ClassVar, ParamSpec, TypeVar
 from urllib.parse import quote, unquote, urlencode
 
 import alibabacloud_oss_v2 as oss
+
 from tests.stories.driver import (
     HEADERS,
     PLAIN,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import fastcrc
 import pytest
+
 from tests.stories.driver import Can, Driver, Refused, Told
 from tests.stories.samples import body
 

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 
 import fastcrc
 import pytest
+
 from tests.stories.driver import Can, Driver, Origin, Refused, Told
 from tests.stories.samples import ODD_KEYS, body, md5
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pytest
+
 from tests.stories.conftest import DRIVERS
 from tests.stories.driver import Can, Driver
 

@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 
 import pytest
+
 from tests.stories.conftest import DRIVERS
 from tests.stories.driver import Door, Driver, Origin, Part, Refused, Told
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import fastcrc
 import pytest
+
 from tests.stories.driver import Can, Driver, Origin, Part, Refused, Told
 from tests.stories.samples import MIB, body, md5, md5_of_parts
 

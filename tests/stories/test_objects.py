@@ -9,6 +9,7 @@ from email.utils import formatdate
 import fastcrc
 import pytest
 import requests
+
 from tests.stories.driver import Can, Driver, Refused, Told
 from tests.stories.samples import ODD_KEYS, SIZES, body, md5
 

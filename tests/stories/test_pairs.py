@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 
 import fastcrc
 import pytest
+
 from tests.stories.conftest import DRIVERS
 from tests.stories.driver import Can, Driver, Seen, Told
 from tests.stories.samples import MIB, ODD_KEYS, SIZES, body, md5, md5_of_parts

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pytest
+
 from tests.stories.driver import Can, Driver, Refused, Told
 
 pytestmark = pytest.mark.needs(Can.SYMLINK)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from bisect import bisect_left, insort
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 
 from sampan.kernel.ports import View
 
@@ -69,6 +69,10 @@ class Overlay:
         """Take over what another overlay, lying over this one, has written."""
         for key, value in other._rows.items():
             self._set(key, value)
+
+    def keys(self) -> Iterable[bytes]:
+        """Those of `rows`."""
+        return self._keys
 
     def rows(self) -> Iterator[tuple[bytes, bytes | None]]:
         """What was put (or deleted: None), in the order of the keys."""

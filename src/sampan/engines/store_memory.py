@@ -25,11 +25,20 @@ class MemoryStore:
         self._rows = _SortedRows()
         self._lock = threading.RLock()
         self._closed = False
+        self._changes = 0
 
     @contextmanager
     def view(self) -> Iterator[View]:
         with self._lock:
             yield self._rows
+
+    def get(self, key: bytes) -> bytes | None:
+        with self._lock:
+            return self._rows.get(key)
+
+    def changes(self, key: bytes) -> int | None:
+        with self._lock:  # so never in the midst of a change
+            return self._changes
 
     async def write(self, change: Callable[[Transaction], T]) -> T:
         if self._closed:
@@ -40,6 +49,7 @@ class MemoryStore:
             result = change(transaction)
             for key, value in transaction.rows():
                 self._rows.set(key, value)
+                self._changes += 1
             return result
 
     def close(self) -> None:

@@ -1,7 +1,8 @@
 """The Store on local files: one table of SQLite in WAL mode, shared by all worker processes.
 
 Reading. Each thread keeps connections of its own; a view is a deferred read transaction on one of them. SQLite shows
-it one snapshot and never makes it wait for a writer.
+it one snapshot and never makes it wait for a writer. A single row is read without a transaction around it. Numbers
+in shared memory tell all processes which rows may have changed, see `changes.Changes`.
 
 Writing. One thread per process takes what has queued up as a batch. It waits for its turn among the processes (see
 `disk.Turn`; SQLite itself would poll), begins a transaction, and runs the changes one after the other, each in an
@@ -38,6 +39,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, NamedTuple, TypeVar
 
+from sampan.engines.changes import Changes
 from sampan.engines.disk import Turn, fault_of, sync_folder
 from sampan.engines.overlay import Overlay, Row
 from sampan.kernel.fault import Fault, Kind
@@ -62,7 +64,7 @@ _LAYOUT = 1  # of the table; a higher one is not ours to read
 _GET = "SELECT v FROM rows WHERE k = ?"
 _SCAN = "SELECT k, v FROM rows WHERE k >= ? AND k < ? ORDER BY k"
 _SCAN_REVERSE = _SCAN + " DESC"
-_MANY = (64, 16, 4, 1)  # how many rows a statement stores; all are prepared once
+_MANY = (64, 16, 4, 3, 2, 1)  # how many rows a statement stores; all are prepared once. A small object alone has 3
 _PUTS = {n: f"INSERT OR REPLACE INTO rows VALUES {','.join(['(?,?)'] * n)}" for n in _MANY}  # noqa: S608
 _DELETES = {n: f"DELETE FROM rows WHERE k IN ({','.join('?' * n)})" for n in _MANY}  # noqa: S608
 
@@ -87,6 +89,11 @@ class SqliteStore:
         with self._turn:
             _prepare(path)
             self._connection = _connect(path)
+            self._changes = Changes(folder / "changes")
+            if self._changes.begun:  # somebody died in a commit
+                with suppress(sqlite3.Error):  # then the next commit mends it
+                    _overwrite(self._connection)
+                    self._changes.end()
         self._rows = _Rows(self._connection)
         self._checkpoints = _Checkpoints(folder, path, copy_pages, log_pages_max)
         self._idle = threading.local()
@@ -104,6 +111,16 @@ class SqliteStore:
             return self._idle.readers.pop()  # type: ignore[no-any-return]
         except (AttributeError, IndexError):
             return self._new_reader()
+
+    def get(self, key: bytes) -> bytes | None:
+        try:
+            return self._idle.readers[-1].get(key)  # type: ignore[no-any-return]
+        except (AttributeError, IndexError, sqlite3.Error):
+            with self.view() as view:  # makes a reader, or a Fault of the error
+                return view.get(key)
+
+    def changes(self, key: bytes) -> int | None:
+        return self._changes.of(key)
 
     def _new_reader(self) -> _Reader:
         if not hasattr(self._idle, "readers"):
@@ -141,6 +158,7 @@ class SqliteStore:
             self._checkpoints.close()
             self._connection.close()
         self._turn.close()
+        self._changes.close()
 
     # --- the writer's thread ------------------------------------------------------------------------------------------
 
@@ -159,7 +177,9 @@ class SqliteStore:
                     batch = Overlay(self._rows)
                     self._perform(taken, batch, done)
                     self._store(batch)
+                    self._changes.begin(batch.keys())
                     self._rows.execute("COMMIT")
+                    self._changes.end()
                 except BaseException:
                     self._roll_back()
                     raise
@@ -219,12 +239,13 @@ class SqliteStore:
 
         If it was the sync that failed, the whole batch may lie in the log, its end mark included. Nobody looks at it
         while we live, but after a crash it would be taken for a commit. So another commit, of one page, takes its
-        place at once; if that fails too, the next batch's does.
+        place at once; if that fails too, the next batch's does, and until then nothing is remembered of what is read.
         """
         try:
             if self._connection.in_transaction:
                 self._rows.execute("ROLLBACK")
-            self._rows.execute(f"PRAGMA user_version = {_LAYOUT}")
+            _overwrite(self._connection)
+            self._changes.end()
         except sqlite3.Error:
             self._broken = True
 
@@ -432,6 +453,11 @@ def _connect(path: Path) -> sqlite3.Connection:
     ):
         connection.execute(f"PRAGMA {pragma}")
     return connection
+
+
+def _overwrite(connection: sqlite3.Connection) -> None:
+    """Commit one page that stays as it is: what lies in the log behind the last commit is no more."""
+    connection.execute(f"PRAGMA user_version = {_LAYOUT}")
 
 
 def _prepare(path: Path) -> None:

@@ -98,6 +98,36 @@ class _Inbox:
             pass
 
 
+class _Begun:
+    """An Outflow whose first piece has been read: if that fails, there is still time to say so with a proper status."""
+
+    __slots__ = ("_body", "_chunks", "_first", "length")
+
+    def __init__(self, body: Outflow, chunks: AsyncIterator[bytes], first: bytes) -> None:
+        self._body = body
+        self._chunks = chunks
+        self._first = first
+        self.length = body.length
+
+    @classmethod
+    async def of(cls, body: Outflow) -> _Begun:
+        """Raises what reading the first piece raises."""
+        chunks = body.chunks()
+        return cls(body, chunks, await anext(chunks, b""))
+
+    async def chunks(self) -> AsyncIterator[bytes]:
+        try:
+            if self._first:
+                yield self._first
+            async for chunk in self._chunks:
+                yield chunk
+        finally:
+            await _end(self._chunks)
+
+    def close(self) -> None:
+        self._body.close()
+
+
 class _Trail:
     """What is known of a request so far, for its audit line."""
 
@@ -129,12 +159,14 @@ class Gateway:
         assert scope["type"] == "http", scope["type"]
         trail = _Trail(self._token(12).hex().upper())
         headers, header_bytes = _headers(scope["headers"])
-        inbox = _Inbox(receive, _has_body(scope, headers))
+        expected = _has_body(scope, headers)
+        inbox = _Inbox(receive, expected)
         request = _request(scope, headers, inbox)
         reply = await self._answer(request, header_bytes, trail)
-        # A client that waits for "100 Continue" may keep its body to itself now, or send it all the same: nobody can
-        # tell where its next request would begin (RFC 9110, 10.1.1).
-        unasked = inbox.open and not inbox.started and "expect" in headers
+        # A client that waited for "100 Continue" and did not get it may keep its body to itself now, or send it all the
+        # same: nobody can tell where its next request would begin (RFC 9110, 10.1.1). And botocore takes the status
+        # of such a reply for that of the connection's next one, even where there was no body to wait for.
+        unasked = "expect" in headers and not (expected and inbox.started)
         if unasked and scope["http_version"].startswith("1"):
             reply.headers.append(("connection", "close"))
         status, sent = reply.status, 0
@@ -206,7 +238,10 @@ class Gateway:
         self._parts.guard.allow(exchange.caller, command)
         result = await self._parts.handlers[type(command)](exchange.caller, command)
         try:
-            return operation.render(exchange, result)
+            reply = operation.render(exchange, result)
+            if not isinstance(reply.body, (bytes, Bytes)) and exchange.request.method != "HEAD":
+                reply.body = await _Begun.of(reply.body)
+            return reply
         except BaseException:
             _close(getattr(result, "body", None))
             raise
@@ -408,10 +443,14 @@ async def _stream(
     finally:
         if gone is not None:
             gone.cancel()
-        close = getattr(chunks, "aclose", None)
-        if close is not None:
-            await close()
+        await _end(chunks)
     return sent
+
+
+async def _end(chunks: AsyncIterator[bytes]) -> None:
+    close = getattr(chunks, "aclose", None)
+    if close is not None:
+        await close()
 
 
 def _close(body: Any) -> None:

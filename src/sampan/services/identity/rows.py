@@ -56,3 +56,8 @@ def name(of: str) -> bytes:
 
 def key(key_id: str) -> bytes:
     return b"ik" + key_id.encode()
+
+
+def key_id(where: bytes) -> str:
+    """The inverse of `key`."""
+    return where[2:].decode()

@@ -11,6 +11,7 @@ from sampan.kernel.command import Handlers
 from sampan.kernel.fault import Fault, Kind
 from sampan.kernel.names import ACCOUNT_DIGITS
 from sampan.kernel.ports import Chance, Clock, Store, Transaction
+from sampan.kernel.remembered import Remembered
 from sampan.services.identity import model, rows
 
 ROOT = "root"
@@ -43,7 +44,8 @@ class Identity:
         self._clock = clock
         self._chance = chance
         self._sealer = sealer
-        self._opened: dict[str, tuple[bytes, Key]] = {}
+        self._opened: dict[bytes, tuple[bytes, Key]] = {}
+        self._keys = Remembered(store, self._read_key, CACHED_KEYS_MAX)
         self.handlers: Handlers = {
             model.CreateAccount: self.create_account,
             model.CreateKey: self.create_key,
@@ -123,25 +125,24 @@ class Identity:
     # --- the keyring --------------------------------------------------------------------------------------------------
 
     def find(self, key_id: str) -> Key | None:
-        """The access key of this id. Its row is read each time, so that a change holds at once in every worker; only
-        the opening of the sealed secret is remembered, for as long as the row's bytes stay the same."""
+        """The access key of this id, as every change that was acknowledged left it, in whatever worker."""
         if len(key_id) > KEY_ID_CHARS_MAX or not key_id.isascii():
             return None
-        with self._store.view() as view:
-            raw = view.get(rows.key(key_id))
-        if raw is None:
-            return None
-        opened = self._opened.get(key_id)
+        return self._keys.find(rows.key(key_id))
+
+    def _read_key(self, where: bytes, raw: bytes) -> Key:
+        """The key of a row. Its secret is opened once, for as long as the row's bytes stay the same."""
+        opened = self._opened.get(where)
         if opened is not None and opened[0] == raw:
             return opened[1]
-        key = self._open(key_id, rows.decode_key(raw))
+        key = self._open(where, rows.decode_key(raw))
         if len(self._opened) >= CACHED_KEYS_MAX:
             self._opened.clear()
-        self._opened[key_id] = (raw, key)
+        self._opened[where] = (raw, key)
         return key
 
-    def _open(self, key_id: str, row: rows.KeyRow) -> Key:
-        where = rows.key(key_id)
+    def _open(self, where: bytes, row: rows.KeyRow) -> Key:
+        key_id = rows.key_id(where)
         return Key(
             key_id=key_id,
             secret=self._sealer.open(row.secret, where),

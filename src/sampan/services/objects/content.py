@@ -53,6 +53,8 @@ async def write_staged(context: Context, staged: Staged, change: Callable[[Trans
 
     If the caller is cancelled meanwhile, the transaction is not: whether it was written decides about the bytes.
     """
+    if staged.draft is None:
+        return await context.store.write(change)  # nothing lies anywhere else
     writing = asyncio.ensure_future(_write_or_discard(context, staged, change))
     return await asyncio.shield(writing)
 

@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from sampan.kernel import limits
 from sampan.kernel.fault import Fault, Kind
 from sampan.kernel.names import Place
 from sampan.kernel.ports import Blobs, Chance, Clock, Digests, Store, View
+from sampan.kernel.remembered import Remembered
 from sampan.services.objects import rows
 from sampan.services.objects.model import BucketCommand, Meta
+
+BUCKETS_REMEMBERED_MAX = 1024  # about 1 MB
+OBJECTS_REMEMBERED_MAX = 4096  # about 6 MB; rows, not bytes
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,6 +27,16 @@ class Context:
     chance: Chance
     digests: Digests
     homes: Mapping[str, str]
+    buckets: Remembered[rows.BucketRow] = field(init=False)
+    """Buckets by the key of their row, as of now: for a look outside of a view. Inside, read the view's own."""
+    objects: Remembered[rows.ObjectRow] = field(init=False)
+    """Current objects, likewise."""
+
+    def __post_init__(self) -> None:
+        buckets = Remembered(self.store, lambda _, raw: rows.decode_bucket(raw), BUCKETS_REMEMBERED_MAX)
+        objects = Remembered(self.store, lambda _, raw: rows.decode_object(raw), OBJECTS_REMEMBERED_MAX)
+        object.__setattr__(self, "buckets", buckets)
+        object.__setattr__(self, "objects", objects)
 
     def fresh_id(self, now_ms: int) -> str:
         return rows.time_id(now_ms, self.chance.token(10))

@@ -43,7 +43,7 @@ async def list_objects(context: Context, caller: Caller, command: ListObjects) -
             jump = None
             for raw_key, raw in view.scan(start, end):
                 key = raw_key[len(base) :].decode()
-                rolled = _rolled(key, command.prefix, command.delimiter)
+                rolled = _rolled(key, command.prefix, command.delimiter) if command.delimiter else None
                 if len(objects) + len(prefixes) == limit:
                     return ObjectPage(tuple(objects), tuple(prefixes), last)
                 if rolled is not None:

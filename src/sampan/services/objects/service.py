@@ -74,9 +74,8 @@ class Objects:
         name = path.partition("/")[0]
         if not name or not name.isascii():
             return None
-        with self._context.store.view() as view:
-            raw = view.get(rows.bucket(name))
-        return None if raw is None else rows.decode_bucket(raw).owner
+        row = self._context.buckets.find(rows.bucket(name))
+        return None if row is None else row.owner
 
     def referred_blobs(self) -> Iterator[tuple[str, bool]]:
         """Each blob that objects refer to, and whether it is there: all are, unless somebody else removed files."""

@@ -189,6 +189,7 @@ _OWNED = Word(
 )
 _BAD_MD5 = Word("BadDigest", 400, "The Content-MD5 you specified did not match what we received.")
 _INVALID_MD5 = Word("InvalidDigest", 400, "The Content-MD5 you specified was invalid.")
+_BAD_SIZE = Word("InvalidRequest", 400, "The provided 'x-amz-mp-object-size' header does not match what was computed.")
 _NO_PART = Word("InvalidPartNumber", 416, "The requested partnumber is not satisfiable")
 _BAD_TRAILER = Word(
     "MalformedTrailerError",
@@ -210,6 +211,8 @@ def word_of(request: Request, fault: Fault) -> Word:
             algorithm = str(fault.facts.get("algorithm", ""))
             if algorithm == "md5":
                 return _BAD_MD5
+            if algorithm == "size":
+                return _BAD_SIZE
             if algorithm in names.CHECKSUM_WORDS:
                 word = names.CHECKSUM_WORDS[algorithm]
                 return Word("BadDigest", 400, f"The {word} you specified did not match the calculated checksum.")

@@ -11,6 +11,8 @@ from sampan.kernel import limits
 from sampan.kernel.caller import Caller, Key, Keyring
 from sampan.kernel.fault import Fault, Kind
 
+KEY_ID_CHARS_MAX = 128  # IAM's limit
+
 
 @dataclass(frozen=True, slots=True)
 class ChunkSeal:
@@ -38,7 +40,8 @@ class Signed:
 
 def find_key(keys: Keyring, key_id: str) -> Key:
     """The active key of that id. Raises Fault(MISSING | CONFLICT, "key")."""
-    key = keys.find(key_id)
+    # No keyring need be asked for what no key is called.
+    key = keys.find(key_id) if key_id.isascii() and len(key_id) <= KEY_ID_CHARS_MAX else None
     if key is None:
         raise Fault(Kind.MISSING, "key", key_id=key_id[:128])
     if not key.active:

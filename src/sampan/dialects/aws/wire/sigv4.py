@@ -13,8 +13,8 @@ import hashlib
 import hmac
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
 from functools import lru_cache
+from typing import NamedTuple
 from urllib.parse import quote
 
 from sampan.dialects.aws.wire import dates
@@ -40,8 +40,7 @@ _PLAIN = re.compile(r"[A-Za-z0-9._~-]*").fullmatch
 _DIGITS = re.compile(r"[0-9]{1,18}").fullmatch
 
 
-@dataclass(frozen=True, slots=True)
-class _Scope:
+class _Scope(NamedTuple):
     """`KEY/20130524/us-east-1/s3/aws4_request`, taken apart. `text` is all but the key."""
 
     key_id: str
@@ -52,8 +51,7 @@ class _Scope:
     text: str
 
 
-@dataclass(frozen=True, slots=True)
-class _Claimed:
+class _Claimed(NamedTuple):
     """What a request claims, wherever it stood: header or query."""
 
     scope: _Scope

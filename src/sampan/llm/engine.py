@@ -1,0 +1,467 @@
+"""The engine: requests in, steps, updates out. `add` and `step` are all of it; `generate` is for asyncio."""
+
+from __future__ import annotations
+
+import asyncio
+import random
+import threading
+import time
+from collections import deque
+from collections.abc import AsyncIterator, Callable, Iterable
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+
+from torch import Tensor
+
+from sampan.llm import loader, memory, sampler, speculate
+from sampan.llm.adapters import Adapters
+from sampan.llm.answer import Answer
+from sampan.llm.beams import Beams
+from sampan.llm.blocks import Blocks
+from sampan.llm.errors import BusyError, LlmError, RequestError
+from sampan.llm.metrics import Metrics
+from sampan.llm.models.decoder import Decoder
+from sampan.llm.models.layers import linear
+from sampan.llm.request import Logprob, Request, Update, joined
+from sampan.llm.runner import Runner
+from sampan.llm.scheduler import Scheduler, Work
+from sampan.llm.sequence import Sequence
+from sampan.llm.text import Text
+
+
+@dataclass(frozen=True, slots=True)
+class Options:
+    """How an engine uses its machine."""
+
+    block_tokens: int = 16
+    cache_bytes: int | None = None  # None: half of the memory at hand
+    length_max: int | None = None  # tokens of one text; None: the model's positions, or what the cache holds
+    step_tokens_max: int = 512  # longer steps read weights less often, shorter ones keep others waiting less
+    sequences_max: int = 64
+    waiting_max: int = 1024
+    draft_tokens: int = 0  # guesses per step from the text itself; 0: none
+    draft_sequences_max: int = 4  # with more running, guesses cost more than they bring
+    seed: int | None = None  # for requests without one; None: from the system
+
+
+_NOT_FINITE = "the model's output is not finite"
+
+
+@dataclass(slots=True)
+class _Group:
+    """All answers of one request."""
+
+    request: Request
+    answers: list[Answer]
+    beams: Beams | None = None
+    adapter: str | None = None  # held for it
+    held: list[Update] = field(default_factory=list)  # best_of: until all are done
+
+
+class Engine:
+    """Answers many requests at once over one model.
+
+    `add` and `cancel` may be called from any thread and never wait for a step; one thread at a time runs `step`.
+    """
+
+    def __init__(
+        self,
+        model: Decoder,
+        *,
+        text: Text | None = None,
+        adapters: Adapters | None = None,
+        options: Options | None = None,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self.model, self.text, self.options = model, text, options or Options()
+        self.adapters = adapters or Adapters(model)
+        self.metrics = Metrics(clock())
+        self._clock, self._chance = clock, random.Random(self.options.seed)
+        size = self.options.block_tokens
+        each = memory.block_bytes(model.config, size, model.embedding.element_size())
+        budget = self.options.cache_bytes
+        if budget is None:
+            budget = int(memory.available_bytes(model.device) * memory.CACHE_SHARE)
+        longest = self.options.sequences_max * (-(-model.config.room // size))
+        count = max(min(budget // each, longest), 1)
+        self.length_max = min(self.options.length_max or model.config.room, model.config.room, count * size)
+        self.blocks = Blocks(count, size)
+        self.scheduler = Scheduler(
+            self.blocks,
+            step_tokens_max=self.options.step_tokens_max,
+            sequences_max=self.options.sequences_max,
+        )
+        self.runner = Runner(model, blocks=count, block_tokens=size)
+        self._end_tokens = frozenset((*model.config.end_tokens, *(text.end_tokens if text else ())))
+        self._inbox: deque[tuple[int, Request | None]] = deque()
+        self._groups: dict[int, _Group] = {}
+        self._of: dict[Sequence, Answer] = {}
+        self._count = 0
+        self._arrivals = 0
+        self._stepping = threading.Lock()
+        self._adding = threading.Lock()
+        self._queues: dict[int, asyncio.Queue[Update]] = {}
+        self._driver: asyncio.Task[None] | None = None
+
+    @classmethod
+    def load(
+        cls,
+        folder: str | Path,
+        *,
+        dtype: str = "auto",
+        device: str = "cpu",
+        form: loader.Form = linear,
+        options: Options | None = None,
+        progress: loader.Progress | None = None,
+    ) -> Engine:
+        """An engine over the model in `folder`, with its tokenizer if it has one. Raises ModelError."""
+        model = loader.load(folder, dtype=dtype, device=device, form=form, progress=progress)
+        home = Path(folder) if Path(folder).is_dir() else Path(folder).parent
+        has_text = (home / "tokenizer.json").is_file()
+        return cls(model, text=Text.load(home, model.config.vocabulary) if has_text else None, options=options)
+
+    @property
+    def busy(self) -> bool:
+        """Whether a step would do anything."""
+        return bool(self._inbox or self._groups)
+
+    @property
+    def open(self) -> int:
+        """Requests that are not yet answered."""
+        return len(self._inbox) + len(self._groups)
+
+    def knows(self, request_id: int) -> bool:
+        """Whether a request is still to be answered."""
+        return request_id in self._groups or any(one == request_id for one, _ in list(self._inbox))
+
+    def add(self, request: Request) -> int:
+        """Accept a request and return its id; its updates come out of `step`.
+
+        Raises RequestError if it can never be answered, BusyError if too many wait.
+        """
+        self._check(request)
+        with self._adding:
+            if len(self._inbox) + len(self.scheduler.waiting) >= self.options.waiting_max:
+                raise BusyError(f"{self.options.waiting_max} requests are waiting already")
+            self._count += 1
+            request_id = self._count
+            self._inbox.append((request_id, request))
+        return request_id
+
+    def cancel(self, request_id: int) -> None:
+        """Stop a request and free what it holds: at once, or right after the step that is running."""
+        self._inbox.append((request_id, None))
+        if self._stepping.acquire(blocking=False):
+            try:
+                self._take_inbox()
+            finally:
+                self._stepping.release()
+
+    def step(self) -> list[Update]:
+        """Run the model once over what is most urgent, and return what came of it."""
+        with self._stepping:
+            started = self._clock()
+            self._take_inbox()
+            self._expire(started)
+            work = self.scheduler.schedule()
+            if work:
+                self._run(work)
+            updates = self._collect()
+            self._measure(work, updates, started)
+            return updates
+
+    def run(self, requests: Iterable[Request]) -> list[list[Update]]:
+        """Answer all requests, and return for each its answers, whole. Raises what `add` raises."""
+        ids = [self.add(request) for request in requests]
+        gathered: dict[int, dict[int, list[Update]]] = {one: {} for one in ids}
+        while self.busy:
+            for update in self.step():
+                gathered.setdefault(update.request_id, {}).setdefault(update.index, []).append(update)
+        return [[joined(parts) for _, parts in sorted(gathered[one].items())] for one in ids]
+
+    async def generate(self, request: Request) -> AsyncIterator[Update]:
+        """The updates of one request as they come. Leaving early cancels it."""
+        request_id = self.add(request)
+        queue = self._queues[request_id] = asyncio.Queue()
+        if self._driver is None or self._driver.done():
+            self._driver = asyncio.create_task(self._drive())
+        left = request.sampling.n
+        try:
+            while left:
+                update = await queue.get()
+                left -= update.finished is not None
+                yield update
+        finally:
+            del self._queues[request_id]
+            if left:
+                self.cancel(request_id)
+
+    async def _drive(self) -> None:
+        """Steps in a thread while there is work, so that the event loop never waits for the model."""
+        while self.busy:
+            try:
+                updates = await asyncio.to_thread(self.step)
+            except Exception as error:
+                self._fail(error)
+                raise
+            for update in updates:
+                queue = self._queues.get(update.request_id)
+                if queue is not None:
+                    queue.put_nowait(update)
+
+    def _fail(self, error: Exception) -> None:
+        """A step broke: nobody may wait for ever."""
+        for request_id, queue in self._queues.items():
+            group = self._groups.get(request_id)
+            for index in range(group.request.sampling.n if group else 1):
+                queue.put_nowait(Update(request_id, index, finished="error", why=f"{type(error).__name__}: {error}"))
+
+    def _check(self, request: Request) -> None:
+        sampling, prompt = request.sampling, request.prompt
+        sampling.check()
+        if not prompt:
+            raise RequestError("the prompt is empty")
+        if len(prompt) >= self.length_max:
+            raise RequestError(f"the prompt has {len(prompt)} tokens; there is room for {self.length_max - 1}")
+        if min(prompt) < 0 or max(prompt) >= self.model.config.vocabulary:
+            raise RequestError(f"the prompt holds tokens outside of 0 to {self.model.config.vocabulary - 1}")
+        if self.text is None and (sampling.stop or sampling.grammar is not None):
+            raise RequestError("stop strings and grammars need a tokenizer, and this model has none")
+        if self.model.head is None:
+            raise RequestError("this model embeds; it does not generate")
+        if request.adapter is not None:
+            self.adapters.check(request.adapter)
+
+    # --- between steps -------------------------------------------------------------------------------------------
+
+    def _take_inbox(self) -> None:
+        while self._inbox:
+            request_id, request = self._inbox.popleft()
+            if request is not None:
+                self._open(request_id, request)
+            elif request_id in self._groups:
+                self._end_group(self._groups[request_id], "cancelled")
+
+    def _open(self, request_id: int, request: Request) -> None:
+        sampling = request.sampling
+        seed = self._chance.getrandbits(63) if sampling.seed is None else sampling.seed
+        group = _Group(request, [])
+        self._groups[request_id] = group
+        if sampling.beams:
+            group.beams = Beams(sampling, self._end_tokens)
+        try:
+            if request.adapter is not None:
+                self.adapters.hold(request.adapter)
+                group.adapter = request.adapter
+            trouble = ""
+        except LlmError as error:  # found only now that its files are read
+            trouble = str(error)
+        count = 1 if sampling.beams else sampling.best_of or sampling.n
+        for index in range(count):
+            # Answers of one request differ; the first is the one that a single answer would be.
+            self._start(group, self._sequence(request_id, request, index, seed + index * 0x9E3779B9), trouble)
+
+    def _sequence(self, request_id: int, request: Request, index: int, seed: int) -> Sequence:
+        config = self.model.config
+        limit = self.length_max
+        kind: tuple[object, ...] = (self.adapters.version(request.adapter),)
+        if self.model.rotary.by_length:  # keys depend on the prompt's length once it exceeds the trained one
+            limit = max(config.positions, len(request.prompt))
+            kind += (len(request.prompt) if len(request.prompt) > config.positions else 0,)
+        self._arrivals += 1
+        deadline = None if request.deadline_s is None else self._clock() + request.deadline_s
+        return Sequence(
+            request,
+            request_id=request_id,
+            index=index,
+            arrival=self._arrivals,
+            seed=seed,
+            root=self.blocks.root(kind),
+            shared_limit=limit,
+            length_max=self.length_max,
+            deadline=deadline,
+        )
+
+    def _start(self, group: _Group, sequence: Sequence, trouble: str) -> None:
+        sampling = sequence.request.sampling
+        stream = self.text.stream(sampling.stop) if self.text is not None else None
+        answer = Answer(sequence, stream=stream, end_tokens=self._end_tokens)
+        group.answers.append(answer)
+        self._of[sequence] = answer
+        if sampling.grammar is not None and self.text is not None:
+            try:
+                answer.follow(self.text.grammars().matcher(sampling.grammar))
+            except RequestError as error:
+                trouble = trouble or str(error)
+        if trouble:
+            answer.give_up("error", trouble)
+            if group.beams is not None:
+                group.beams.stop("error", trouble)
+        else:
+            self.scheduler.add(sequence)
+
+    def _expire(self, now: float) -> None:
+        for sequence in [*self.scheduler.running, *self.scheduler.waiting]:
+            if sequence.deadline is not None and sequence.deadline <= now:
+                group = self._groups.get(sequence.request_id)
+                if group is not None:
+                    self._end_group(group, "deadline")
+
+    def _end_group(self, group: _Group, reason: str) -> None:
+        if group.beams is not None:
+            group.beams.stop(reason)
+        for answer in group.answers:
+            answer.give_up(reason)
+            self.scheduler.remove(answer.sequence)
+
+    # --- a step --------------------------------------------------------------------------------------------------
+
+    def _run(self, work: list[Work]) -> None:
+        tweak = self.adapters.tweak([(item.sequence.request.adapter, item.count) for item in work])
+        hidden = self.runner.hidden(work, tweak)
+        self._prompt_logprobs(work, hidden)
+        wanted: list[int] = []
+        owners: list[tuple[Sequence, int, int]] = []
+        start = 0
+        for item in work:
+            sequence, count = item.sequence, item.count
+            first = sequence.pending - 1
+            for row in range(first, count):
+                wanted.append(start + row)
+                owners.append((sequence, row - first, len(sequence.tokens)))
+            start += count
+        lengths = {item.sequence: len(item.sequence.tokens) for item in work}
+        self._choose(hidden, wanted, owners)
+        for item in work:
+            self._advance(item, lengths[item.sequence])
+        for group in {item.sequence.request_id: self._groups[item.sequence.request_id] for item in work}.values():
+            if group.beams is not None:
+                self._advance_beams(group)
+
+    def _choose(self, hidden: Tensor, wanted: list[int], owners: list[tuple[Sequence, int, int]]) -> None:
+        """Tokens from rows of logits; of guessed rows, those that follow a right guess."""
+        at = 0
+        for logits in self.runner.logits(hidden, wanted):
+            values, likeliest = logits.max(-1)
+            sound, picks = values.isfinite().tolist(), likeliest.tolist()
+            for row in range(logits.shape[0]):
+                sequence, guess, length = owners[at]
+                at += 1
+                answer = self._of[sequence]
+                beams = self._groups[sequence.request_id].beams
+                if not sound[row]:
+                    answer.give_up("error", _NOT_FINITE)
+                    if beams is not None:
+                        beams.stop("error", _NOT_FINITE)
+                elif beams is not None:
+                    beams.collect(sequence, logits[row])
+                elif answer.finished is None and sequence.follows(length, guess):
+                    try:
+                        answer.take(logits[row], picks[row])
+                    except RequestError as error:
+                        answer.give_up("error", str(error))
+
+    def _advance(self, item: Work, length: int) -> None:
+        """Book what the step computed. `length` is how many tokens there were before it."""
+        sequence, answer = item.sequence, self._of[item.sequence]
+        if sequence.computed + item.count < length:
+            sequence.computed += item.count
+        else:
+            fresh = len(sequence.tokens) - length
+            self.metrics.guessed(len(sequence.draft), max(fresh - 1, 0))
+            sequence.computed = length + max(fresh - 1, 0)
+        sequence.draft = []
+        if answer.finished == "error":  # nobody may find what it left in the cache
+            self.runner.wipe(sequence)
+            self.scheduler.remove(sequence)
+            return
+        sequence.enter(self.blocks)
+        if answer.finished is not None:
+            self.scheduler.remove(sequence)
+        elif self.options.draft_tokens and len(self.scheduler.running) <= self.options.draft_sequences_max:
+            room = min(self.options.draft_tokens, sequence.length_max - len(sequence.tokens) - 1)
+            sequence.draft = speculate.propose(sequence.tokens, room) if sequence.pending == 1 else []
+
+    def _prompt_logprobs(self, work: list[Work], hidden: Tensor) -> None:
+        start = 0
+        for item in work:
+            sequence, alternatives = item.sequence, item.sequence.request.sampling.prompt_logprobs
+            first, end = sequence.computed, min(sequence.computed + item.count, sequence.prompt_length - 1)
+            if alternatives is not None and len(sequence.tokens) == sequence.prompt_length:
+                entries: list[Logprob] = []
+                position = first
+                for logits in self.runner.logits(hidden, range(start, start + end - first)):
+                    for row in logits:
+                        position += 1
+                        entries.append(sampler.report(row, sequence.tokens[position], alternatives))
+                self._of[sequence].note_prompt(first + 1, entries)
+            start += item.count
+
+    def _advance_beams(self, group: _Group) -> None:
+        """When all beams of a request have a row, some go on, some split and some end."""
+        assert group.beams is not None
+        live = [answer.sequence for answer in group.answers]
+        change = group.beams.advance(live)
+        if change is None:
+            return
+        for parent, token in change.forks:
+            child = self._sequence(parent.request_id, parent.request, 0, parent.seed)
+            child.tokens = [*parent.tokens, token]
+            copy = self.scheduler.fork(parent, child)
+            if copy is not None:
+                self.runner.copy_block(*copy)
+            answer = Answer(child, stream=None, end_tokens=self._end_tokens)
+            self._of[child] = answer
+            group.answers.append(answer)
+        for sequence, token in change.grown:
+            sequence.tokens.append(token)
+        for sequence in change.ended:
+            self.scheduler.remove(sequence)
+            group.answers.remove(self._of.pop(sequence))
+
+    # --- after a step --------------------------------------------------------------------------------------------
+
+    def _collect(self) -> list[Update]:
+        updates: list[Update] = []
+        for request_id, group in list(self._groups.items()):
+            if group.beams is not None:
+                fresh = group.beams.updates([answer.sequence for answer in group.answers], self.text)
+                done = bool(fresh)
+            else:
+                fresh = [one for one in (answer.update() for answer in group.answers) if one is not None]
+                done = all(answer.finished is not None for answer in group.answers)
+                if group.request.sampling.best_of:
+                    group.held += fresh
+                    fresh = best(group.answers, group.held, group.request.sampling.n) if done else []
+            updates += fresh
+            if done:
+                self._close(request_id, group)
+        return updates
+
+    def _close(self, request_id: int, group: _Group) -> None:
+        for answer in group.answers:
+            self.scheduler.remove(answer.sequence)
+            self._of.pop(answer.sequence, None)
+        if group.adapter is not None:
+            self.adapters.release(group.adapter)
+        del self._groups[request_id]
+
+    def _measure(self, work: list[Work], updates: list[Update], started: float) -> None:
+        self.metrics.step(
+            seconds=self._clock() - started,
+            computed=sum(item.count for item in work),
+            answered=sum(len(update.tokens) for update in updates),
+            finished=sum(update.finished is not None for update in updates),
+            running=len(self.scheduler.running),
+            waiting=len(self.scheduler.waiting) + len(self._inbox),
+            blocks_held=self.blocks.count - self.blocks.free,
+            blocks=self.blocks.count,
+            preemptions=self.scheduler.preemptions,
+        )
+
+
+def best(answers: list[Answer], held: list[Update], count: int) -> list[Update]:
+    """The `count` likeliest answers, whole, numbered anew."""
+    ranked = sorted(answers, key=lambda answer: -answer.likelihood)[:count]
+    whole = [joined([one for one in held if one.index == answer.sequence.index]) for answer in ranked]
+    return [replace(update, index=index) for index, update in enumerate(whole)]

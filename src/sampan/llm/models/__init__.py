@@ -1,0 +1,1 @@
+"""The decoder and its parts. One architecture, described by `sampan.llm.config.ModelConfig`."""

@@ -1,0 +1,179 @@
+"""The library's own kernels for the CPU (native.cpp), built once per machine by its C++ compiler and called by ctypes.
+
+Where there is no compiler, nothing is lost but time: `kernels` returns None, and PyTorch's operations do the work.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import functools
+import hashlib
+import logging
+import os
+import platform
+import shutil
+import subprocess
+import tempfile
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor
+
+HEAD_MAX = 256  # as in native.cpp
+LANES = 16
+_FLAGS = (
+    *("-O3", "-march=native", "-std=c++17", "-fPIC", "-fopenmp", "-w"),
+    # Sums may be reordered and traps ignored; NaN and infinity keep their meaning.
+    "-fno-math-errno",
+    "-fno-trapping-math",
+    "-fno-signed-zeros",
+    "-fassociative-math",
+)
+_BUILD_SECONDS_MAX = 120
+_NAMES = {torch.bfloat16: "bf16", torch.float32: "f32"}
+_POINTER, _INT, _FLOAT = ctypes.c_void_p, ctypes.c_int, ctypes.c_float
+_SIGNATURES: dict[str, list[Any]] = {
+    "attend": [_POINTER] * 6 + [_INT] * 5 + [_FLOAT, _POINTER],
+    "add_norm": [_POINTER] * 4 + [_INT] * 2 + [_FLOAT],
+    "enter": [_POINTER] * 9 + [_INT] * 4 + [_FLOAT],
+    "gate": [_POINTER] * 2 + [_INT] * 2,
+}
+_log = logging.getLogger(__name__)
+
+
+class Kernels:
+    """The kernels for one element type. Tensors must be contiguous; nothing is checked below this class."""
+
+    def __init__(self, library: ctypes.CDLL, dtype: torch.dtype) -> None:
+        def function(name: str) -> ctypes._NamedFuncPointer:
+            found = library[f"{name}_{_NAMES[dtype]}"]
+            found.argtypes, found.restype = _SIGNATURES[name], None
+            return found
+
+        self._attend, self._add_norm = function("attend"), function("add_norm")
+        self._enter, self._gate = function("enter"), function("gate")
+
+    def attend(
+        self, query: Tensor, keys: Tensor, values: Tensor, slots: Tensor, starts: Tensor, lengths: Tensor, window: int
+    ) -> Tensor:
+        """[rows, heads * head]: row r sees the slots [starts[r], starts[r] + lengths[r]), the last `window` of them."""
+        rows, heads, head = query.shape
+        query = query.contiguous()
+        out = torch.empty(rows, heads * head, dtype=query.dtype)
+        self._attend(
+            query.data_ptr(),
+            keys.data_ptr(),
+            values.data_ptr(),
+            slots.data_ptr(),
+            starts.data_ptr(),
+            lengths.data_ptr(),
+            rows,
+            heads,
+            keys.shape[1],
+            head,
+            window,
+            head**-0.5,
+            out.data_ptr(),
+        )
+        return out
+
+    def add_norm(self, x: Tensor, added: Tensor | None, weight: Tensor, eps: float) -> Tensor:
+        """Add to `x` in place, and return its norm."""
+        out = torch.empty_like(x)
+        more = None if added is None else added.data_ptr()
+        self._add_norm(x.data_ptr(), more, weight.data_ptr(), out.data_ptr(), x.shape[0], x.shape[1], eps)
+        return out
+
+    def enter(
+        self,
+        qkv: Tensor,
+        norms: tuple[Tensor, Tensor] | None,
+        rotation: tuple[Tensor, Tensor],
+        slots: Tensor,
+        keys: Tensor,
+        values: Tensor,
+        eps: float,
+    ) -> Tensor:
+        """Norm and rotate queries and keys; store keys and values; return the queries [rows, heads, head]."""
+        rows, kv_heads, head = qkv.shape[0], keys.shape[1], keys.shape[2]
+        heads = qkv.shape[1] // head - 2 * kv_heads
+        queries = torch.empty(rows, heads, head, dtype=qkv.dtype)
+        query_norm, key_norm = (None, None) if norms is None else (norms[0].data_ptr(), norms[1].data_ptr())
+        self._enter(
+            qkv.data_ptr(),
+            query_norm,
+            key_norm,
+            rotation[0].data_ptr(),
+            rotation[1].data_ptr(),
+            slots.data_ptr(),
+            keys.data_ptr(),
+            values.data_ptr(),
+            queries.data_ptr(),
+            rows,
+            heads,
+            kv_heads,
+            head,
+            eps,
+        )
+        return queries
+
+    def gate(self, both: Tensor) -> Tensor:
+        """silu(gate) * up of [rows, gate and up]."""
+        out = torch.empty(both.shape[0], both.shape[1] // 2, dtype=both.dtype)
+        self._gate(both.data_ptr(), out.data_ptr(), both.shape[0], out.shape[1])
+        return out
+
+
+def kernels(dtype: torch.dtype, device: torch.device, head: int) -> Kernels | None:
+    """The kernels for a model, or None where they do not apply."""
+    if device.type != "cpu" or dtype not in _NAMES or head % LANES or head > HEAD_MAX:
+        return None
+    library = _library()
+    return None if library is None else Kernels(library, dtype)
+
+
+@functools.cache
+def _library() -> ctypes.CDLL | None:
+    """The built library, from an earlier run if possible."""
+    source = Path(__file__).with_name("native.cpp")
+    compiler = shutil.which("c++") or shutil.which("g++") or shutil.which("clang++")
+    if compiler is None or not source.is_file():
+        _log.info("no C++ compiler: PyTorch's operations are used alone")
+        return None
+    mark = hashlib.sha256()
+    for part in (source.read_bytes(), compiler.encode(), _processor().encode(), torch.__version__.encode()):
+        mark.update(part)
+    folder = Path.home() / ".cache" / "sampan" / "llm"
+    path = folder / f"native-{mark.hexdigest()[:16]}.so"
+    try:
+        folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+        if not path.exists() or path.stat().st_uid != os.getuid():
+            _build(compiler, source, path)
+        return ctypes.CDLL(str(path))
+    except (OSError, subprocess.SubprocessError) as error:
+        _log.warning("the native kernels cannot be built (%s): PyTorch's operations are used alone", error)
+        return None
+
+
+def _build(compiler: str, source: Path, path: Path) -> None:
+    """Compile, and put in place whole. Linked to the OpenMP library that PyTorch brings: a second one in the process
+    would have threads of its own, which wait for work at the cost of PyTorch's."""
+    brought = sorted((Path(torch.__file__).parent / "lib").glob("libgomp*.so*"))
+    with tempfile.TemporaryDirectory(dir=path.parent) as folder:
+        compiled, linked = Path(folder) / "native.o", Path(folder) / "native.so"
+        compile_ = [compiler, *_FLAGS, "-c", str(source), "-o", str(compiled)]
+        link = [compiler, "-shared", str(compiled), "-o", str(linked)]
+        link += [str(brought[0])] if brought else ["-fopenmp"]
+        for command in (compile_, link):
+            subprocess.run(command, check=True, capture_output=True, timeout=_BUILD_SECONDS_MAX)  # noqa: S603
+        linked.replace(path)
+
+
+def _processor() -> str:
+    """What -march=native looks at: another machine on the same home folder must build its own."""
+    try:
+        with open("/proc/cpuinfo", encoding="utf-8") as lines:
+            return next((line for line in lines if line.startswith(("flags", "Features"))), "")
+    except OSError:
+        return platform.processor()

@@ -1,0 +1,75 @@
+"""From scheduled work to logits: builds the flat batch, runs the model, and keeps the cache."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from collections.abc import Sequence as Items
+
+import torch
+from torch import Tensor
+
+from sampan.llm.models.attention import Span
+from sampan.llm.models.decoder import Batch, Cache, Decoder
+from sampan.llm.models.mlp import Tweak
+from sampan.llm.scheduler import Work
+from sampan.llm.sequence import Sequence
+
+LOGIT_ROWS_MAX = 64  # rows of logits made at once: 64 x 152k x 4 bytes is 39 MB
+
+
+class Runner:
+    """A model with its cache."""
+
+    def __init__(self, model: Decoder, *, blocks: int, block_tokens: int) -> None:
+        self.model = model
+        self.cache = Cache(model.config, blocks * block_tokens, model.dtype, model.device)
+        self._block_tokens = block_tokens
+
+    def hidden(self, work: Items[Work], tweak: Tweak) -> Tensor:
+        """The states of all tokens of the step, in the order of the work. [tokens, hidden]"""
+        with torch.inference_mode():
+            return self.model.hidden(self._batch(work, tweak), self.cache)
+
+    def logits(self, hidden: Tensor, rows: Items[int]) -> Iterator[Tensor]:
+        """Logits of the given rows, in chunks of bounded size."""
+        for start in range(0, len(rows), LOGIT_ROWS_MAX):
+            with torch.inference_mode():
+                part = rows[start : start + LOGIT_ROWS_MAX]
+                picked = hidden if len(part) == hidden.shape[0] else hidden[torch.tensor(part)]
+                yield self.model.logits(picked)
+
+    def copy_block(self, source: int, target: int) -> None:
+        """Copy one block's keys and values between slot positions."""
+        size = self._block_tokens
+        with torch.inference_mode():
+            self.cache.copy(slice(source, source + size), slice(target, target + size))
+
+    def wipe(self, sequence: Sequence) -> None:
+        """Zero what a sequence has in the cache."""
+        with torch.inference_mode():
+            self.cache.wipe(sequence.slots(0, len(sequence.tokens)))
+
+    def _batch(self, work: Items[Work], tweak: Tweak) -> Batch:
+        model = self.model
+        tokens: list[int] = []
+        positions: list[int] = []
+        lengths: list[int] = []
+        spans: list[Span] = []
+        slots: list[Tensor] = []
+        for item in work:
+            sequence, first, end = item.sequence, item.sequence.computed, item.sequence.computed + item.count
+            spans.append(Span(len(tokens), item.count, end, sequence.slots(0, end)))
+            slots.append(sequence.slots(first, end))
+            tokens += (sequence.tokens[first:] + sequence.draft)[: item.count]
+            positions += range(first, end)
+            lengths += [sequence.prompt_length] * item.count
+        at = torch.tensor(positions, dtype=torch.long)
+        stretched = torch.maximum(at + 1, torch.tensor(lengths)) if model.rotary.by_length else None
+        return Batch(
+            tokens=torch.tensor(tokens, dtype=torch.long),
+            positions=at,
+            slots=slots[0] if len(slots) == 1 else torch.cat(slots),
+            plan=model.plan(spans),
+            lengths=stretched,
+            tweak=tweak,
+        )
