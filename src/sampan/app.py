@@ -240,7 +240,7 @@ def worker(prepared: Prepared, parent: int) -> Gateway:
             dispatcher=Dispatcher(dialects(config)),
             handlers={**objects.handlers, **identity.handlers},
             keys=identity,
-            guard=Guard({"objects": objects.owner}),
+            guard=Guard({"objects": objects.owned, "identity": identity.owned}, identity.standing),
             clock=clock,
             chance=chance,
             digests=digests,

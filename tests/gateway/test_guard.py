@@ -11,6 +11,7 @@ from sampan.gateway.guard import Guard
 from sampan.kernel.caller import ANONYMOUS, Caller
 from sampan.kernel.command import Command
 from sampan.kernel.fault import Fault, Kind
+from sampan.kernel.policy import Owned
 from sampan.services.objects import model
 
 ALICE = Caller("000000000001", "root", "AKIAALICE")
@@ -33,9 +34,11 @@ class Owners:
     def __init__(self) -> None:
         self.asked: list[str] = []
 
-    def __call__(self, path: str) -> str | None:
-        self.asked.append(path)
-        return {"hers": ALICE.account, "his": "000000000002"}.get(path)
+    def __call__(self, caller: Caller, command: Command, path: str) -> Owned | None:
+        bucket = path.partition("/")[0]
+        self.asked.append(bucket)
+        owner = {"hers": ALICE.account, "his": "000000000002"}.get(bucket)
+        return None if owner is None else Owned(owner)
 
 
 @pytest.fixture

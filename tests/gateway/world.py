@@ -23,9 +23,15 @@ from sampan.kernel.body import Digest, Inflow
 from sampan.kernel.caller import Caller, Key, Keyring
 from sampan.kernel.command import Command
 from sampan.kernel.fault import Fault, Kind
+from sampan.kernel.policy import Owned
 
 ALICE = Caller("000000000001", "root", "AKIAALICE")
 OWNERS = {"hers": ALICE.account, "his": "000000000002"}
+
+
+def _toy(caller: Caller, command: Command, path: str) -> Owned | None:
+    owner = OWNERS.get(path.partition("/")[0])
+    return None if owner is None else Owned(owner)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -184,7 +190,7 @@ class World:
                 dispatcher=Dispatcher([self.dialect]),
                 handlers={Do: self._handle},
                 keys=_NoKeys(),
-                guard=Guard({"toys": OWNERS.get}),
+                guard=Guard({"toys": _toy}),
                 clock=SystemClock(),
                 chance=SystemChance(),
                 digests=LibraryDigests(),

@@ -13,6 +13,7 @@ import logging
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
+from functools import partial
 from itertools import chain
 from time import perf_counter_ns
 from typing import Any
@@ -20,7 +21,7 @@ from typing import Any
 from sampan.gateway.audit import Audit, Clock, Entry
 from sampan.gateway.contract import Dialect, Exchange
 from sampan.gateway.dispatch import Dispatcher, unsigned
-from sampan.gateway.guard import Guard
+from sampan.gateway.guard import Guard, facts_of
 from sampan.gateway.http import Receive, Reply, Request, text
 from sampan.gateway.metrics import Counters
 from sampan.kernel import limits, ports
@@ -235,7 +236,7 @@ class Gateway:
         document = await self._document(exchange.body) if operation.document else b""
         command = operation.bind(exchange, document)
         trail.resource = command.touches()[0][1]
-        self._parts.guard.allow(exchange.caller, command)
+        self._parts.guard.allow(exchange.caller, command, partial(facts_of, exchange.request, self._now))
         result = await self._parts.handlers[type(command)](exchange.caller, command)
         try:
             reply = operation.render(exchange, result)

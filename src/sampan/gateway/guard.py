@@ -3,44 +3,106 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from datetime import UTC, datetime
 
+from sampan.gateway.http import Request
 from sampan.kernel.caller import Caller
 from sampan.kernel.command import Command
 from sampan.kernel.fault import Fault, Kind
+from sampan.kernel.names import Resource
+from sampan.kernel.policy import Decision, Effect, Outcome, Owned, Principal, Question, Standing, decide
 
-Owner = Callable[[str], str | None]
-"""Tells the account that owns the thing at a path, or None when there is no such thing."""
+Facts = Mapping[str, tuple[str, ...]]
+Resources = Callable[[Caller, Command, str], Owned | None]
+"""Tells what is at a path that a command touches, or None when there is no such thing."""
+Standings = Callable[[Caller], Standing]
+"""Tells what a caller is to policies. Raises Fault(MISSING, "key") if it is no more."""
 
 # Making something is asked of the caller's own account: whether the name is taken is for the service to say, in its
 # own words ("owned by somebody else" is a conflict there, and not a refusal).
 _MAKING = frozenset({"objects:CreateBucket"})
+_NOBODYS = Owned("")
+
+
+def roots_and_nobody(caller: Caller) -> Standing:
+    """The standings where there are no users and roles: each caller is its account's root, or nobody."""
+    return Standing(Principal("anonymous" if caller.anonymous else "root", caller.account))
+
+
+def facts_of(request: Request, now: Callable[[], int]) -> Facts:
+    """The values of the condition keys that a request itself answers. `now` is in milliseconds."""
+    now_ms = now()
+    facts = {
+        "source-ip": (request.client,),
+        "secure": ("true" if request.scheme == "https" else "false",),
+        "time": (datetime.fromtimestamp(now_ms / 1000, UTC).isoformat(),),
+        "epoch": (str(now_ms // 1000),),
+    }
+    for key in ("user-agent", "referer"):
+        if key in request.headers:
+            facts[key] = (request.headers[key],)
+    return facts
 
 
 class Guard:
-    """Accounts are walls: a caller may do everything to what its own account owns, and nothing to anything else.
+    """Asks the policies: the caller's own, and those of what it wants to touch.
 
-    `owners` tells the owners of each service's resources, by the first word of an action. Policies of users, roles and
-    resources will be asked here as well, between the owner's "yes" and the refusal.
+    A root may do everything to what its own account owns, and nobody may do anything to what is another account's,
+    unless policies say so. `resources` tells what paths are, by the first word of an action, `standings` what callers
+    are.
     """
 
-    def __init__(self, owners: Mapping[str, Owner]) -> None:
-        self._owners = owners
+    def __init__(self, resources: Mapping[str, Resources], standings: Standings = roots_and_nobody) -> None:
+        self._resources = resources
+        self._standings = standings
 
-    def allow(self, caller: Caller, command: Command) -> None:
-        """Return if every action on every path that the command touches is allowed. Raises Fault(DENIED, "action")."""
-        known = ""  # a batch touches one bucket a thousand times: it is looked up once
+    def allow(self, caller: Caller, command: Command, facts: Callable[[], Facts] = dict) -> None:
+        """Return if every action on every path that the command touches is allowed. Raises Fault(DENIED, "action").
+
+        `facts` gives what the request says for conditions; it is asked only if policies are."""
+        known, owned = "", _NOBODYS  # a batch touches one bucket a thousand times: it is looked up once
+        standing: Standing | None = None
+        context: Facts = {}
         for action, path in command.touches():
-            if caller.anonymous:
-                raise _denied(action, path)
+            service = action.partition(":")[0]
             container = path.partition("/")[0]
-            if not container or container == known or action in _MAKING:
+            if action in _MAKING:
+                known, owned = "", _NOBODYS
+            elif not container or container != known:
+                # What nobody owns does not exist: who may touch it hears so from the service.
+                known, owned = container, self._resources[service](caller, command, path) or _NOBODYS
+            if caller.kind == "root" and owned.policy is None and owned.owner in ("", caller.account):
                 continue
-            owner = self._owners[action.partition(":")[0]](container)
-            # What nobody owns does not exist: the service says so.
-            if owner is not None and owner != caller.account:
-                raise _denied(action, path)
-            known = container
+            if standing is None:
+                standing = self._standings(caller)
+                context = {**command.context(), **facts(), **standing.context}
+            decision = _decided(standing, owned, action, Resource(service, path, owned.owner), context)
+            if not decision.allowed:
+                raise _denied(action, path, decision)
 
 
-def _denied(action: str, path: str) -> Fault:
-    return Fault(Kind.DENIED, "action", f"{action} is not allowed for this caller", action=action, path=path)
+def _decided(standing: Standing, owned: Owned, action: str, resource: Resource, context: Facts) -> Decision:
+    if owned.free and standing.principal.kind != "anonymous":
+        return Decision(Outcome.ALLOWED, "free")
+    if owned.path is not None:
+        resource = Resource(resource.service, owned.path, resource.owner)
+    if owned.context:
+        context = {**context, **owned.context}
+    # Who is not who signed has nothing of the signer's, either.
+    principal, held = (standing.principal, standing.held) if owned.principal is None else (owned.principal, None)
+    question = Question(principal, action, resource, context)
+    if owned.required and (owned.policy is None or owned.policy.match(question, Effect.ALLOW) is None):
+        return Decision(Outcome.IMPLICIT, "resource")
+    return decide(question, held, owned.policy)
+
+
+def _denied(action: str, path: str, decision: Decision) -> Fault:
+    return Fault(
+        Kind.DENIED,
+        "action",
+        f"{action} is not allowed for this caller",
+        action=action,
+        path=path,
+        outcome=str(decision.outcome),
+        by=decision.kind,
+    )

@@ -12,19 +12,29 @@ class Caller:
 
     `account` is the owner of what the caller creates: the account's 12-digit number, which AWS's dialects show as
     it is and Alibaba Cloud's as 16 digits (see `kernel.names`). `key_id` is the access key that signed; it is
-    public and may be logged. `principal` is the name of who acts inside the account ("root" until identity grows).
+    public and may be logged.
+
+    `kind` is "root", "user", "role", "federated" or "anonymous", and `principal` the name of who acts inside the
+    account: "root", the user's, the role's, or that of the federated user. `id` is never used again for another of the
+    same name ("" for root); `session` the name of a role's session. `issued_ms` is set for temporary credentials, and
+    `mfa` says whether they were got with a second factor.
     """
 
     account: str
     principal: str
     key_id: str
+    kind: str = "root"
+    id: str = ""
+    session: str = ""
+    issued_ms: int | None = None
+    mfa: bool = False
 
     @property
     def anonymous(self) -> bool:
         return self.account == ""
 
 
-ANONYMOUS = Caller(account="", principal="anonymous", key_id="")
+ANONYMOUS = Caller(account="", principal="anonymous", key_id="", kind="anonymous")
 
 
 @dataclass(frozen=True, slots=True)

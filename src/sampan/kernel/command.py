@@ -22,6 +22,10 @@ class Command:
     def touches(self) -> tuple[tuple[str, str], ...]:
         raise NotImplementedError(type(self).__name__)
 
+    def context(self) -> Mapping[str, tuple[str, ...]]:
+        """The values of condition keys that the command itself says, by core name: policies may ask for them."""
+        return {}
+
 
 Handler = Callable[[Caller, Any], Awaitable[Any]]
 """Runs one command for a caller and returns its result, or raises Fault."""

@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import enum
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Protocol
 
 from sampan.kernel import wildcard
@@ -85,12 +85,16 @@ class Principal:
 
 @dataclass(frozen=True, slots=True)
 class Question:
-    """May `principal` do `action` on `resource`? `context` holds the values of condition keys, by core name."""
+    """May `principal` do `action` on `resource`? `context` holds the values of condition keys, by core name.
+
+    `itself`: only a statement that names the principal itself counts, and not one that leaves it to its account.
+    """
 
     principal: Principal
     action: str
     resource: Resource
     context: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    itself: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -154,8 +158,12 @@ def decide(question: Question, held: Held | None, resource: Ruleset | None = Non
     if own:
         if by_identity is not None and by_identity.allowed:
             return by_identity
-        if by_resource is not None and not _limited(question, held):
-            return by_resource
+        # What the policy leaves to the account ("account"), the account's own policies have just left undone.
+        by_name = by_resource and _found(
+            Outcome.ALLOWED, "resource", resource, replace(question, itself=True), Effect.ALLOW
+        )
+        if by_name is not None and not _limited(question, held):
+            return by_name
         return by_identity or Decision(Outcome.IMPLICIT)
     if by_resource is None:
         return Decision(Outcome.IMPLICIT, "resource")
@@ -245,7 +253,11 @@ def _resource_matches(pattern: ResourcePattern, question: Question) -> bool:
 def principal_matches(statement: Statement, question: Question) -> bool:
     if statement.principals is None:
         return True
-    named = any(_is(pattern, question.principal) for pattern in statement.principals)
+    named = any(
+        _is(pattern, question.principal)
+        for pattern in statement.principals
+        if not (question.itself and pattern.kind == "account" and question.principal.kind != "root")
+    )
     return named != statement.but_principals
 
 
@@ -273,6 +285,37 @@ class Plain:
                 if statement.effect is effect and applies(statement, question):
                     return policy.name, index, statement.sid
         return None
+
+
+# --- the two sides of a question --------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """A caller as its policies see it. `context` holds what conditions may ask of the caller."""
+
+    principal: Principal
+    held: Held | None = None
+    context: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Owned:
+    """A resource as its service knows it: whose it is, and its own policy.
+
+    `required`: that policy must allow, whatever the caller's own say (a role's trust policy). `path`, where a command
+    names the resource by way of its caller ("my own user"). `free`: whoever can sign may, whatever policies say.
+    `context` gives what conditions may ask of the resource,
+    and `principal` who asks, where that is not who signed (the holder of a token).
+    """
+
+    owner: str
+    policy: Ruleset | None = None
+    required: bool = False
+    free: bool = False
+    path: str | None = None
+    context: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    principal: Principal | None = None
 
 
 # --- languages --------------------------------------------------------------------------------------------------------

@@ -26,6 +26,7 @@ from sampan.services.identity.values import MfaDevice as MfaDevice
 from sampan.services.identity.values import Page as Page
 from sampan.services.identity.values import Policy as Policy
 from sampan.services.identity.values import PolicyVersion as PolicyVersion
+from sampan.services.identity.values import Provided as Provided
 from sampan.services.identity.values import Provider as Provider
 from sampan.services.identity.values import Session as Session
 from sampan.services.identity.values import Summary as Summary
@@ -88,6 +89,13 @@ class IdentityCommand(Command):
         return ((self.action, ""),)
 
 
+def asked_tags(tags: Mapping[str, str], remove: tuple[str, ...] = ()) -> dict[str, tuple[str, ...]]:
+    """The condition keys that say which tags a command gives or takes."""
+    if not tags and not remove:
+        return {}
+    return {"tag-keys": (*tags, *remove), **{f"request-tag/{name.lower()}": (value,) for name, value in tags.items()}}
+
+
 # --- accounts: the operator's own -------------------------------------------------------------------------------------
 
 
@@ -143,6 +151,9 @@ class CreateEntity(EntityCommand):
     note: Mapping[str, str] = field(default_factory=dict)
     service_linked: str = ""  # the service that a service-linked role is for
 
+    def context(self) -> Mapping[str, tuple[str, ...]]:
+        return asked_tags(self.tags)
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class GetEntity(EntityCommand):
@@ -163,6 +174,16 @@ class UpdateEntity(EntityCommand):
     session_s_max: int | None = None
     note: Mapping[str, str] | None = None
 
+    def touches(self) -> tuple[tuple[str, str], ...]:
+        # Who may assume a role is a permission of its own.
+        trust = (
+            ()
+            if self.trust is None
+            else ((f"identity:SetTrust{self.ref.kind.title()}", f"{self.ref.kind}/{self.ref.name}"),)
+        )
+        rest = (self.new_name, self.new_path, self.description, self.session_s_max, self.note)
+        return trust if trust and all(value is None for value in rest) else (*EntityCommand.touches(self), *trust)
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DeleteEntity(EntityCommand):
@@ -182,7 +203,7 @@ class ListEntities(IdentityCommand):
     limit: int = 100
 
     def touches(self) -> tuple[tuple[str, str], ...]:
-        return ((f"{self.action}{self.kind.title()}s", ""),)
+        return ((f"{self.action}{self.kind.title()}s", f"{self.kind}/"),)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -192,6 +213,10 @@ class SetBoundary(EntityCommand):
     action: ClassVar[str] = "identity:SetBoundary"
     policy: str | None
 
+    def touches(self) -> tuple[tuple[str, str], ...]:
+        action = self.action if self.policy is not None else "identity:RemoveBoundary"
+        return ((f"{action}{self.ref.kind.title()}", f"{self.ref.kind}/{self.ref.name}"),)
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TagEntity(EntityCommand):
@@ -200,6 +225,9 @@ class TagEntity(EntityCommand):
     action: ClassVar[str] = "identity:Tag"
     tags: Mapping[str, str] = field(default_factory=dict)
     remove: tuple[str, ...] = ()
+
+    def context(self) -> Mapping[str, tuple[str, ...]]:
+        return asked_tags(self.tags, self.remove)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -212,7 +240,8 @@ class SetMember(IdentityCommand):
     member: bool
 
     def touches(self) -> tuple[tuple[str, str], ...]:
-        return ((self.action, f"group/{self.group}"),)
+        action = "identity:AddMember" if self.member else "identity:RemoveMember"
+        return ((action, f"group/{self.group}"),)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -225,7 +254,7 @@ class ListMembers(IdentityCommand):
     limit: int = 100
 
     def touches(self) -> tuple[tuple[str, str], ...]:
-        return ((self.action, f"{self.of.kind}/{self.of.name}"),)
+        return ((f"{self.action}Of{self.of.kind.title()}", f"{self.of.kind}/{self.of.name}"),)
 
 
 # --- access keys, passwords, second factors ---------------------------------------------------------------------------
@@ -290,6 +319,9 @@ class PutLoginProfile(UserCommand):
     password: str | None = field(default=None, repr=False)
     reset_required: bool | None = None
 
+    def touches(self) -> tuple[tuple[str, str], ...]:
+        return (("identity:CreateLoginProfile" if self.create else "identity:UpdateLoginProfile", f"user/{self.user}"),)
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class GetLoginProfile(UserCommand):
@@ -311,6 +343,9 @@ class CreateMfaDevice(IdentityCommand):
 
     action: ClassVar[str] = "identity:CreateMfaDevice"
     name: str
+
+    def touches(self) -> tuple[tuple[str, str], ...]:
+        return ((self.action, f"mfa/{self.name}"),)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -337,6 +372,9 @@ class DeleteMfaDevice(IdentityCommand):
     action: ClassVar[str] = "identity:DeleteMfaDevice"
     name: str
 
+    def touches(self) -> tuple[tuple[str, str], ...]:
+        return ((self.action, f"mfa/{self.name}"),)
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ListMfaDevices(IdentityCommand):
@@ -344,6 +382,9 @@ class ListMfaDevices(IdentityCommand):
 
     action: ClassVar[str] = "identity:ListMfaDevices"
     user: str | None = None
+
+    def touches(self) -> tuple[tuple[str, str], ...]:
+        return ((self.action, "mfa/" if self.user is None else f"user/{self.user}"),)
 
 
 # --- policies ---------------------------------------------------------------------------------------------------------
@@ -368,6 +409,9 @@ class CreatePolicy(PolicyCommand):
     document: Document
     description: str = ""
     tags: Mapping[str, str] = field(default_factory=dict)
+
+    def context(self) -> Mapping[str, tuple[str, ...]]:
+        return asked_tags(self.tags)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -397,6 +441,9 @@ class ListPolicies(IdentityCommand):
     after: str = ""
     limit: int = 100
 
+    def touches(self) -> tuple[tuple[str, str], ...]:
+        return ((self.action, "policy/"),)
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TagPolicy(PolicyCommand):
@@ -405,6 +452,9 @@ class TagPolicy(PolicyCommand):
     action: ClassVar[str] = "identity:TagPolicy"
     tags: Mapping[str, str] = field(default_factory=dict)
     remove: tuple[str, ...] = ()
+
+    def context(self) -> Mapping[str, tuple[str, ...]]:
+        return asked_tags(self.tags, self.remove)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -456,6 +506,10 @@ class AttachPolicy(EntityCommand):
     policy: str
     attached: bool
 
+    def touches(self) -> tuple[tuple[str, str], ...]:
+        action = self.action if self.attached else "identity:DetachPolicyFrom"
+        return ((f"{action}{self.ref.kind.title()}", f"{self.ref.kind}/{self.ref.name}"),)
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ListAttached(EntityCommand):
@@ -483,6 +537,10 @@ class PutInlinePolicy(EntityCommand):
     name: str
     document: Document | None
 
+    def touches(self) -> tuple[tuple[str, str], ...]:
+        action = self.action if self.document is not None else "identity:DeletePolicyOf"
+        return ((f"{action}{self.ref.kind.title()}", f"{self.ref.kind}/{self.ref.name}"),)
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class GetInlinePolicies(EntityCommand):
@@ -490,6 +548,10 @@ class GetInlinePolicies(EntityCommand):
 
     action: ClassVar[str] = "identity:GetPoliciesOf"
     name: str | None = None
+
+    def touches(self) -> tuple[tuple[str, str], ...]:
+        action = "identity:GetPolicyOf" if self.name is not None else "identity:ListInlinePoliciesOf"
+        return ((f"{action}{self.ref.kind.title()}", f"{self.ref.kind}/{self.ref.name}"),)
 
 
 # --- the account ------------------------------------------------------------------------------------------------------
@@ -501,6 +563,9 @@ class SetAlias(IdentityCommand):
 
     action: ClassVar[str] = "identity:SetAlias"
     alias: str | None
+
+    def touches(self) -> tuple[tuple[str, str], ...]:
+        return ((self.action if self.alias is not None else "identity:RemoveAlias", ""),)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -530,6 +595,9 @@ class PutProvider(IdentityCommand):
     thumbprints: tuple[str, ...] = ()
     keys: str | None = None
 
+    def touches(self) -> tuple[tuple[str, str], ...]:
+        return (("identity:CreateProvider" if self.create else "identity:UpdateProvider", f"provider/{self.name}"),)
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class GetProviders(IdentityCommand):
@@ -538,6 +606,10 @@ class GetProviders(IdentityCommand):
     action: ClassVar[str] = "identity:GetProviders"
     name: str | None = None
 
+    def touches(self) -> tuple[tuple[str, str], ...]:
+        action = "identity:ListProviders" if self.name is None else "identity:GetProvider"
+        return ((action, f"provider/{self.name or ''}"),)
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DeleteProvider(IdentityCommand):
@@ -545,6 +617,9 @@ class DeleteProvider(IdentityCommand):
 
     action: ClassVar[str] = "identity:DeleteProvider"
     name: str
+
+    def touches(self) -> tuple[tuple[str, str], ...]:
+        return ((self.action, f"provider/{self.name}"),)
 
 
 # --- sessions ---------------------------------------------------------------------------------------------------------
@@ -572,6 +647,14 @@ class AssumeRole(IdentityCommand):
     def touches(self) -> tuple[tuple[str, str], ...]:
         return ((self.action, f"role/{self.role}"),)
 
+    def context(self) -> Mapping[str, tuple[str, ...]]:
+        said = {"session-name": (self.session,)}
+        if self.external_id is not None:
+            said["external-id"] = (self.external_id,)
+        if self.source_identity is not None:
+            said["source-identity"] = (self.source_identity,)
+        return {**asked_tags(self.tags), **said}
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AssumeRoleWithToken(IdentityCommand):
@@ -585,6 +668,12 @@ class AssumeRoleWithToken(IdentityCommand):
     provider: str | None = None
     duration_s: int | None = None
     policy: Document | None = None
+
+    def touches(self) -> tuple[tuple[str, str], ...]:
+        return ((self.action, f"role/{self.role}"),)
+
+    def context(self) -> Mapping[str, tuple[str, ...]]:
+        return {"session-name": (self.session,)}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -605,6 +694,9 @@ class GetFederationToken(IdentityCommand):
     duration_s: int | None = None
     policy: Document | None = None
     tags: Mapping[str, str] = field(default_factory=dict)
+
+    def context(self) -> Mapping[str, tuple[str, ...]]:
+        return asked_tags(self.tags)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

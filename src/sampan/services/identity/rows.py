@@ -1,11 +1,32 @@
 """How identity lies in the Store: keys and rows.
 
+Every key begins with `i`, for this service; the second letter says what it is. A "self" is the id of a user, group or
+role, or for an account's root the account's number: what hangs on an entity stays where it is when it gets a new name,
+and is gone for good when another is made under the old one. Names are kept in lower case in keys, as they are unique
+whatever their case.
+
 | key | row | what |
 |---|---|---|
-| `ia` number | AccountRow | an account |
-| `in` name | number | the account of that name |
-| `ik` key id | KeyRow | an access key, its secret sealed |
-| `ir` | key id | the root's own key, which the data folder's credentials file names |
+| `a` number | AccountRow | an account |
+| `n` name | number | the account of that name |
+| `s` alias | number | the account of that alias |
+| `g` account | count | how often anything changed that bears on what callers may do |
+| `e` account kind name | EntityRow | a user, group or role |
+| `i` account id | kind name | where the entity of that id is |
+| `m` account id id | empty | a user and a group that it is in; both ways round |
+| `p` account name | PolicyRow | a managed policy |
+| `v` account name 00 version | VersionRow | one of its versions |
+| `t` account id policy | empty | a managed policy that is attached to an entity |
+| `T` account policy 00 how id | empty | the same the other way round; `how` is `a`, or `b` for a boundary |
+| `l` account id name | InlineRow | a policy of an entity's own |
+| `k` key id | KeyRow | an access key, its secret sealed |
+| `K` account self time key id | empty | the lasting keys of an entity, oldest first |
+| `u` key id | UseRow | when a key was used last |
+| `x` time key id | empty | when a temporary key ends |
+| `r` | key id | the root's own key, which the data folder's credentials file names |
+| `w` account id | ProfileRow | a user's password |
+| `d` account name | DeviceRow | a second factor |
+| `o` account name | ProviderRow | an issuer of tokens |
 """
 
 from __future__ import annotations
@@ -14,15 +35,80 @@ from typing import Any
 
 import msgspec
 
+from sampan.services.identity.values import EntityKind, EntityRef, Language
+
+ID_CHARS = 16
+_KINDS = {EntityKind.USER: b"u", EntityKind.GROUP: b"g", EntityKind.ROLE: b"r"}
+_OF_KIND = {letter: kind for kind, letter in _KINDS.items()}
+
 
 class AccountRow(msgspec.Struct, array_like=True):
     number: str
     name: str
     created_ms: int
+    alias: str | None = None
+
+
+class DocumentRow(msgspec.Struct, array_like=True, frozen=True):
+    language: Language
+    text: str
+
+
+class EntityRow(msgspec.Struct, array_like=True):
+    kind: EntityKind
+    name: str
+    id: str
+    path: str
+    created_ms: int
+    updated_ms: int
+    description: str = ""
+    trust: DocumentRow | None = None
+    session_s_max: int = 3600
+    boundary: str | None = None
+    tags: dict[str, str] = {}
+    note: dict[str, str] = {}
+    service_linked: str = ""
+
+
+class PolicyRow(msgspec.Struct, array_like=True):
+    name: str
+    path: str
+    id: str
+    language: Language
+    default: int
+    last: int
+    created_ms: int
+    updated_ms: int
+    description: str
+    tags: dict[str, str]
+
+
+class VersionRow(msgspec.Struct, array_like=True):
+    version: int
+    document: DocumentRow
+    created_ms: int
+
+
+class InlineRow(msgspec.Struct, array_like=True):
+    name: str
+    document: DocumentRow
+
+
+class SessionRow(msgspec.Struct, array_like=True, frozen=True):
+    """What a temporary key was given beside its principal. `policies` are ids of managed ones. `limited`: without a
+    session policy nothing is allowed (a federated user's)."""
+
+    policy: DocumentRow | None = None
+    policies: tuple[str, ...] = ()
+    tags: dict[str, str] = {}
+    transitive: tuple[str, ...] = ()
+    source_identity: str | None = None
+    limited: bool = False
 
 
 class KeyRow(msgspec.Struct, array_like=True):
-    """`secret` and `token` are sealed; `token` is empty for a key that lasts."""
+    """`secret` and `token` are sealed; `token` is empty for a key that lasts. `id` is whose it is ("" for root); `kind`
+    how it acts, and `session` under what name: a role's session, or a federated user."""
 
     account: str
     secret: bytes
@@ -30,20 +116,76 @@ class KeyRow(msgspec.Struct, array_like=True):
     active: bool = True
     token: bytes = b""
     expires_ms: int | None = None
+    kind: str = "root"
+    id: str = ""
+    name: str = ""
+    session: str = ""
+    mfa: bool = False
+    given: SessionRow | None = None
+
+
+class UseRow(msgspec.Struct, array_like=True):
+    used_ms: int
+    service: str
+    region: str
+
+
+class ProfileRow(msgspec.Struct, array_like=True):
+    """`digest` is scrypt's, of the password and `salt`, at cost `n`."""
+
+    digest: bytes
+    salt: bytes
+    n: int
+    created_ms: int
+    reset_required: bool
+
+
+class DeviceRow(msgspec.Struct, array_like=True):
+    """`seed` is sealed. `step` is the last time step whose code was accepted: no code is good twice."""
+
+    name: str
+    seed: bytes
+    user: str | None = None
+    bound_ms: int | None = None
+    step: int = 0
+
+
+class ProviderRow(msgspec.Struct, array_like=True):
+    name: str
+    url: str
+    audiences: tuple[str, ...]
+    thumbprints: tuple[str, ...]
+    created_ms: int
+    keys: str | None
 
 
 ROOT_KEY = b"ir"
 ACCOUNTS = (b"ia", b"ib")
 """Start and end of the rows of all accounts."""
+ENDS = b"ix"
+"""The beginning of the rows that say when temporary keys end."""
 
 _encode = msgspec.msgpack.Encoder().encode
 decode_account = msgspec.msgpack.Decoder(AccountRow).decode
+decode_entity = msgspec.msgpack.Decoder(EntityRow).decode
+decode_policy = msgspec.msgpack.Decoder(PolicyRow).decode
+decode_version = msgspec.msgpack.Decoder(VersionRow).decode
+decode_inline = msgspec.msgpack.Decoder(InlineRow).decode
 decode_key = msgspec.msgpack.Decoder(KeyRow).decode
+decode_use = msgspec.msgpack.Decoder(UseRow).decode
+decode_profile = msgspec.msgpack.Decoder(ProfileRow).decode
+decode_device = msgspec.msgpack.Decoder(DeviceRow).decode
+decode_provider = msgspec.msgpack.Decoder(ProviderRow).decode
 
 
 def encode(row: Any) -> bytes:
     """The bytes of any row of this file."""
     return _encode(row)
+
+
+def after(prefix: bytes) -> bytes:
+    """The end of the keys that begin with `prefix`: no key has FF in it."""
+    return prefix + b"\xff"
 
 
 def account(number: str) -> bytes:
@@ -54,6 +196,79 @@ def name(of: str) -> bytes:
     return b"in" + of.encode()
 
 
+def alias(of: str) -> bytes:
+    return b"is" + of.encode()
+
+
+def generation(account: str) -> bytes:
+    return b"ig" + account.encode()
+
+
+def entities(account: str, kind: EntityKind) -> bytes:
+    """The prefix of an account's users, groups or roles."""
+    return b"ie" + account.encode() + _KINDS[kind]
+
+
+def entity(account: str, ref: EntityRef) -> bytes:
+    return entities(account, ref.kind) + ref.name.lower().encode()
+
+
+def place(account: str, entity_id: str) -> bytes:
+    return b"ii" + account.encode() + entity_id.encode()
+
+
+def placed(ref: EntityRef) -> bytes:
+    """The value of a `place`."""
+    return _KINDS[ref.kind] + ref.name.lower().encode()
+
+
+def ref_of(raw: bytes) -> EntityRef:
+    """The inverse of `placed`."""
+    return EntityRef(_OF_KIND[raw[:1]], raw[1:].decode())
+
+
+def memberships(account: str, entity_id: str) -> bytes:
+    """The prefix of a user's groups, or of a group's users."""
+    return b"im" + account.encode() + entity_id.encode()
+
+
+def membership(account: str, entity_id: str, other: str) -> bytes:
+    return memberships(account, entity_id) + other.encode()
+
+
+def policies(account: str) -> bytes:
+    """The prefix of an account's own managed policies."""
+    return b"ip" + account.encode()
+
+
+def policy(account: str, policy_name: str) -> bytes:
+    return policies(account) + policy_name.lower().encode()
+
+
+def versions(account: str, policy_name: str) -> bytes:
+    """The prefix of the versions of a policy."""
+    return b"iv" + account.encode() + policy_name.lower().encode() + b"\0"
+
+
+def version(account: str, policy_name: str, number: int) -> bytes:
+    return versions(account, policy_name) + f"{number:08x}".encode()
+
+
+def attached(account: str, entity_id: str, policy_id: str = "") -> bytes:
+    """An attachment, or without a policy the prefix of all of an entity's."""
+    return b"it" + account.encode() + entity_id.encode() + policy_id.encode()
+
+
+def attachments(account: str, policy_id: str, how: str, entity_id: str = "") -> bytes:
+    """The same by policy; `how` "a" for attached, "b" for a boundary."""
+    return b"iT" + account.encode() + policy_id.lower().encode() + b"\0" + how.encode() + entity_id.encode()
+
+
+def inline(account: str, entity_id: str, policy_name: str = "") -> bytes:
+    """An entity's own policy, or without a name the prefix of all of them."""
+    return b"il" + account.encode() + entity_id.encode() + policy_name.lower().encode()
+
+
 def key(key_id: str) -> bytes:
     return b"ik" + key_id.encode()
 
@@ -61,3 +276,44 @@ def key(key_id: str) -> bytes:
 def key_id(where: bytes) -> str:
     """The inverse of `key`."""
     return where[2:].decode()
+
+
+def keys_of(account: str, self_id: str) -> bytes:
+    """The prefix of the lasting keys of a user, or of the root (`self_id` "")."""
+    return b"iK" + account.encode() + (self_id or account.rjust(ID_CHARS, "-")).encode()
+
+
+def key_of(account: str, self_id: str, created_ms: int, key_id: str) -> bytes:
+    return keys_of(account, self_id) + f"{created_ms:012x}".encode() + key_id.encode()
+
+
+def key_id_of(where: bytes, prefix: bytes) -> str:
+    """The key id at the end of a `key_of` that begins with `prefix`."""
+    return where[len(prefix) + 12 :].decode()
+
+
+def use(key_id: str) -> bytes:
+    return b"iu" + key_id.encode()
+
+
+def end(expires_ms: int, key_id: str = "") -> bytes:
+    return ENDS + f"{expires_ms:012x}".encode() + key_id.encode()
+
+
+def key_id_of_end(where: bytes) -> str:
+    """The key id at the end of an `end`."""
+    return where[len(ENDS) + 12 :].decode()
+
+
+def profile(account: str, user_id: str) -> bytes:
+    return b"iw" + account.encode() + user_id.encode()
+
+
+def device(account: str, device_name: str = "") -> bytes:
+    """A device, or without a name the prefix of an account's."""
+    return b"id" + account.encode() + device_name.lower().encode()
+
+
+def provider(account: str, provider_name: str = "") -> bytes:
+    """A provider, or without a name the prefix of an account's."""
+    return b"io" + account.encode() + provider_name.lower().encode()

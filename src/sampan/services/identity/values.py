@@ -147,6 +147,22 @@ class Policy:
 
 
 @dataclass(frozen=True, slots=True)
+class Provided:
+    """A managed policy of a cloud's own, as that cloud's dialects provide it. Its id is the cloud, a colon, the path
+    and the name: "aws:/AdministratorAccess"."""
+
+    cloud: str
+    path: str
+    name: str
+    document: Document
+    description: str = ""
+
+    @property
+    def policy(self) -> str:
+        return f"{self.cloud}:{self.path}{self.name}"
+
+
+@dataclass(frozen=True, slots=True)
 class PolicyVersion:
     version: int
     document: Document

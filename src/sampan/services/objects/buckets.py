@@ -49,7 +49,7 @@ def check_name(name: str) -> None:
 
 def bucket_info(row: rows.BucketRow) -> BucketInfo:
     """A bucket's row as callers see it."""
-    return BucketInfo(row.name, row.owner, row.created_ms, row.places, row.versioning, row.note)
+    return BucketInfo(row.name, row.owner, row.created_ms, row.places, row.versioning, row.note, row.acl)
 
 
 async def create_bucket(context: Context, caller: Caller, command: CreateBucket) -> BucketInfo:

@@ -8,8 +8,10 @@ from dataclasses import dataclass, field
 from sampan.kernel import limits
 from sampan.kernel.fault import Fault, Kind
 from sampan.kernel.names import Place
+from sampan.kernel.policy import Reader
 from sampan.kernel.ports import Blobs, Chance, Clock, Digests, Store, View
 from sampan.kernel.remembered import Remembered
+from sampan.services.identity.model import Language
 from sampan.services.objects import rows
 from sampan.services.objects.model import BucketCommand, Meta
 
@@ -19,7 +21,7 @@ OBJECTS_REMEMBERED_MAX = 4096  # about 6 MB; rows, not bytes
 
 @dataclass(frozen=True, slots=True)
 class Context:
-    """The ports, and each cloud's default region."""
+    """The ports, each cloud's default region, and the languages that bucket policies are written in."""
 
     store: Store
     blobs: Blobs
@@ -27,6 +29,7 @@ class Context:
     chance: Chance
     digests: Digests
     homes: Mapping[str, str]
+    readers: Mapping[Language, Reader] = field(default_factory=dict)
     buckets: Remembered[rows.BucketRow] = field(init=False)
     """Buckets by the key of their row, as of now: for a look outside of a view. Inside, read the view's own."""
     objects: Remembered[rows.ObjectRow] = field(init=False)

@@ -13,11 +13,16 @@ from sampan.kernel.body import Inflow
 from sampan.kernel.command import Command
 from sampan.kernel.fault import Kind
 from sampan.kernel.names import Place
+from sampan.services.identity.model import Document, asked_tags
+from sampan.services.objects.asking import asked_class, asked_listing, asked_version, versioned
 from sampan.services.objects.values import (
     NO_CONDITION as NO_CONDITION,
 )
 from sampan.services.objects.values import (
     NULL_VERSION as NULL_VERSION,
+)
+from sampan.services.objects.values import (
+    Acl as Acl,
 )
 from sampan.services.objects.values import (
     BucketInfo as BucketInfo,
@@ -98,6 +103,9 @@ FAULTS: frozenset[tuple[Kind, str]] = frozenset(
         (Kind.TOO_MANY, "bucket"),
         (Kind.INVALID, "region"),  # facts: expected, given, bucket
         (Kind.MISSING, "bucket tags"),
+        (Kind.MISSING, "bucket policy"),
+        (Kind.INVALID, "policy document"),  # facts: where (a JSON pointer)
+        (Kind.TOO_LARGE, "policy document"),
         (Kind.INVALID, "tags"),
         (Kind.TOO_MANY, "tags"),
         (Kind.MISSING, "object"),  # facts: key
@@ -166,9 +174,14 @@ class CreateBucket(BucketCommand):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class HeadBucket(BucketCommand):
-    """-> BucketInfo."""
+    """`needs` names the permission if the caller looks at something of the bucket that has one of its own, by the
+    operation that the clouds share ("GetBucketLocation"). -> BucketInfo."""
 
     action: ClassVar[str] = "objects:HeadBucket"
+    needs: str = ""
+
+    def touches(self) -> tuple[tuple[str, str], ...]:
+        return ((f"objects:{self.needs}" if self.needs else self.action, self.bucket),)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -214,12 +227,54 @@ class PutBucketTags(BucketCommand):
     action: ClassVar[str] = "objects:PutBucketTags"
     tags: Mapping[str, str]
 
+    def context(self) -> Mapping[str, tuple[str, ...]]:
+        return asked_tags(self.tags)
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class GetBucketTags(BucketCommand):
     """-> Mapping[str, str]; MISSING "bucket tags" when there are none."""
 
     action: ClassVar[str] = "objects:GetBucketTags"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PutBucketPolicy(BucketCommand):
+    """Who may do what with the bucket and its objects, besides what the callers' own policies say. -> None."""
+
+    action: ClassVar[str] = "objects:PutBucketPolicy"
+    document: Document
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class GetBucketPolicy(BucketCommand):
+    """-> Document; MISSING "bucket policy" when there is none."""
+
+    action: ClassVar[str] = "objects:GetBucketPolicy"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DeleteBucketPolicy(BucketCommand):
+    """Deleting what is not there is fine. -> None."""
+
+    action: ClassVar[str] = "objects:DeleteBucketPolicy"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PutBucketAcl(BucketCommand):
+    """One of the canned ACLs. `objects`: it is for the bucket's objects, too (OSS); else for the bucket itself alone,
+    its listing (S3, where each object has an ACL of its own). -> None."""
+
+    action: ClassVar[str] = "objects:PutBucketAcl"
+    acl: Acl
+    objects: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class GetBucketAcl(BucketCommand):
+    """-> BucketInfo, which has the ACL."""
+
+    action: ClassVar[str] = "objects:GetBucketAcl"
 
 
 # --- objects ---------------------------------------------------------------------------------------------------------
@@ -237,6 +292,9 @@ class PutObject(ObjectCommand):
     condition: Condition = NO_CONDITION
     forbid_overwrite: bool = False  # EXISTS "object" instead of UNMET
 
+    def context(self) -> Mapping[str, tuple[str, ...]]:
+        return {**asked_class(self.meta.storage_class), **asked_tags(self.tags)}
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class HeadObject(ObjectCommand):
@@ -248,6 +306,14 @@ class HeadObject(ObjectCommand):
     part: int | None = None  # as if `range` were this part's
     condition: Condition = NO_CONDITION
     follow: bool = True
+    needs: str = ""  # as HeadBucket's: "GetObjectAcl"
+
+    def touches(self) -> tuple[tuple[str, str], ...]:
+        action = f"objects:{self.needs}" if self.needs else self.action
+        return ((versioned(action, self.version), f"{self.bucket}/{self.key}"),)
+
+    def context(self) -> Mapping[str, tuple[str, ...]]:
+        return asked_version(self.version)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -262,6 +328,12 @@ class DeleteObject(ObjectCommand):
     action: ClassVar[str] = "objects:DeleteObject"
     version: str | None = None
     condition: Condition = NO_CONDITION
+
+    def touches(self) -> tuple[tuple[str, str], ...]:
+        return ((versioned(self.action, self.version), f"{self.bucket}/{self.key}"),)
+
+    def context(self) -> Mapping[str, tuple[str, ...]]:
+        return asked_version(self.version)
 
 
 @dataclass(frozen=True, slots=True)
@@ -281,7 +353,7 @@ class DeleteObjects(BucketCommand):
     targets: tuple[Target, ...]
 
     def touches(self) -> tuple[tuple[str, str], ...]:
-        return tuple((self.action, f"{self.bucket}/{target.key}") for target in self.targets)
+        return tuple((versioned(self.action, target.version), f"{self.bucket}/{target.key}") for target in self.targets)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -303,8 +375,15 @@ class CopyObject(ObjectCommand):
     def touches(self) -> tuple[tuple[str, str], ...]:
         return (
             (self.action, f"{self.bucket}/{self.key}"),
-            (HeadObject.action, f"{self.source.bucket}/{self.source.key}"),
+            (versioned(HeadObject.action, self.source.version), f"{self.source.bucket}/{self.source.key}"),
         )
+
+    def context(self) -> Mapping[str, tuple[str, ...]]:
+        return {
+            "objects:copy-source": (f"{self.source.bucket}/{self.source.key}",),
+            **asked_class(self.storage_class or StorageClass.STANDARD),
+            **asked_tags(self.tags or {}),
+        }
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -321,6 +400,9 @@ class ListObjects(BucketCommand):
     after: str = ""
     limit: int = 1000
 
+    def context(self) -> Mapping[str, tuple[str, ...]]:
+        return asked_listing(self.prefix, self.delimiter, self.limit)
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ListVersions(BucketCommand):
@@ -334,6 +416,9 @@ class ListVersions(BucketCommand):
     version_after: str | None = None
     limit: int = 1000
 
+    def context(self) -> Mapping[str, tuple[str, ...]]:
+        return asked_listing(self.prefix, self.delimiter, self.limit)
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PutObjectTags(ObjectCommand):
@@ -343,6 +428,13 @@ class PutObjectTags(ObjectCommand):
     tags: Mapping[str, str]
     version: str | None = None
 
+    def touches(self) -> tuple[tuple[str, str], ...]:
+        action = self.action if self.tags else "objects:DeleteObjectTags"
+        return ((versioned(action, self.version), f"{self.bucket}/{self.key}"),)
+
+    def context(self) -> Mapping[str, tuple[str, ...]]:
+        return {**asked_version(self.version), **asked_tags(self.tags)}
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class GetObjectTags(ObjectCommand):
@@ -350,6 +442,12 @@ class GetObjectTags(ObjectCommand):
 
     action: ClassVar[str] = "objects:GetObjectTags"
     version: str | None = None
+
+    def touches(self) -> tuple[tuple[str, str], ...]:
+        return ((versioned(self.action, self.version), f"{self.bucket}/{self.key}"),)
+
+    def context(self) -> Mapping[str, tuple[str, ...]]:
+        return asked_version(self.version)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -362,6 +460,9 @@ class AppendObject(ObjectCommand):
     body: Inflow
     meta: Meta = Meta()
     tags: Mapping[str, str] = field(default_factory=dict)
+
+    def context(self) -> Mapping[str, tuple[str, ...]]:
+        return {**asked_class(self.meta.storage_class), **asked_tags(self.tags)}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -382,6 +483,9 @@ class GetSymlink(ObjectCommand):
     action: ClassVar[str] = "objects:GetObject"
     version: str | None = None
 
+    def touches(self) -> tuple[tuple[str, str], ...]:
+        return ((versioned(self.action, self.version), f"{self.bucket}/{self.key}"),)
+
 
 # --- multipart uploads -----------------------------------------------------------------------------------------------
 
@@ -397,6 +501,9 @@ class CreateUpload(ObjectCommand):
     checksum: str | None = None
     checksum_type: ChecksumType | None = None
     forbid_overwrite: bool = False
+
+    def context(self) -> Mapping[str, tuple[str, ...]]:
+        return {**asked_class(self.meta.storage_class), **asked_tags(self.tags)}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -423,7 +530,7 @@ class CopyPart(ObjectCommand):
     def touches(self) -> tuple[tuple[str, str], ...]:
         return (
             (self.action, f"{self.bucket}/{self.key}"),
-            (HeadObject.action, f"{self.source.bucket}/{self.source.key}"),
+            (versioned(HeadObject.action, self.source.version), f"{self.source.bucket}/{self.source.key}"),
         )
 
 
@@ -480,6 +587,9 @@ class ListObjectParts(ObjectCommand):
     after: int = 0
     limit: int = 1000
 
+    def touches(self) -> tuple[tuple[str, str], ...]:
+        return ((versioned(self.action, self.version), f"{self.bucket}/{self.key}"),)
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ListUploads(BucketCommand):
@@ -492,3 +602,6 @@ class ListUploads(BucketCommand):
     after: str = ""
     upload_after: str | None = None
     limit: int = 1000
+
+    def context(self) -> Mapping[str, tuple[str, ...]]:
+        return asked_listing(self.prefix, self.delimiter, self.limit)

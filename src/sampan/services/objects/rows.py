@@ -30,7 +30,8 @@ from typing import Any, TypeVar
 
 import msgspec
 
-from sampan.services.objects.values import ChecksumType, Form, StorageClass, Versioning
+from sampan.services.identity.model import Language
+from sampan.services.objects.values import Acl, ChecksumType, Form, StorageClass, Versioning
 
 MAX_ORDER = (1 << 64) - 1
 _ORDER_BITS_OF_A_MS = 20
@@ -45,6 +46,9 @@ class BucketRow(msgspec.Struct, array_like=True):
     versioning: Versioning
     note: dict[str, str]
     tags: dict[str, str]
+    policy: tuple[Language, str] | None = None
+    acl: Acl = Acl.PRIVATE
+    acl_of_objects: bool = False
 
 
 class StatRow(msgspec.Struct, array_like=True):

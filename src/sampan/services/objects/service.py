@@ -4,10 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Iterator, Mapping
 from functools import partial
+from types import MappingProxyType
 from typing import Any
 
+from sampan.kernel.caller import Caller
 from sampan.kernel.command import Command, Handlers
+from sampan.kernel.policy import Owned, Reader
 from sampan.kernel.ports import Blobs, Chance, Clock, Digests, Store
+from sampan.services.identity.model import Language
 from sampan.services.objects import (
     appends,
     buckets,
@@ -15,7 +19,7 @@ from sampan.services.objects import (
     listing,
     model,
     objects,
-    rows,
+    permissions,
     symlinks,
     tags,
     uploads,
@@ -32,6 +36,11 @@ COMMANDS: dict[type[Command], Callable[..., Awaitable[Any]]] = {
     model.PutBucketVersioning: buckets.put_bucket_versioning,
     model.PutBucketTags: buckets.put_bucket_tags,
     model.GetBucketTags: buckets.get_bucket_tags,
+    model.PutBucketPolicy: permissions.put_bucket_policy,
+    model.GetBucketPolicy: permissions.get_bucket_policy,
+    model.DeleteBucketPolicy: permissions.delete_bucket_policy,
+    model.PutBucketAcl: permissions.put_bucket_acl,
+    model.GetBucketAcl: permissions.get_bucket_acl,
     model.PutObject: objects.put_object,
     model.HeadObject: objects.head_object,
     model.GetObject: objects.get_object,
@@ -57,25 +66,30 @@ COMMANDS: dict[type[Command], Callable[..., Awaitable[Any]]] = {
 
 
 class Objects:
-    """Buckets and objects over a Store and Blobs. `homes` is each cloud's default region.
+    """Buckets and objects over a Store and Blobs. `homes` is each cloud's default region; `readers` read the languages
+    that bucket policies are written in.
 
-    `handlers` runs commands; `owner` tells the guard whose a bucket is; `maintain` gives space back and is to run in
+    `handlers` runs commands; `owned` tells the guard whose a bucket is; `maintain` gives space back and is to run in
     one process at a time.
     """
 
     def __init__(
-        self, store: Store, blobs: Blobs, clock: Clock, chance: Chance, digests: Digests, homes: Mapping[str, str]
+        self,
+        store: Store,
+        blobs: Blobs,
+        clock: Clock,
+        chance: Chance,
+        digests: Digests,
+        homes: Mapping[str, str],
+        readers: Mapping[Language, Reader] = MappingProxyType({}),
     ) -> None:
-        self._context = Context(store, blobs, clock, chance, digests, homes)
+        self._context = Context(store, blobs, clock, chance, digests, homes, readers)
+        self._permissions = permissions.Permissions(self._context)
         self.handlers: Handlers = {command: partial(function, self._context) for command, function in COMMANDS.items()}
 
-    def owner(self, path: str) -> str | None:
-        """The account that owns the bucket of a path ("bucket" or "bucket/key"), or None if there is none."""
-        name = path.partition("/")[0]
-        if not name or not name.isascii():
-            return None
-        row = self._context.buckets.find(rows.bucket(name))
-        return None if row is None else row.owner
+    def owned(self, caller: Caller, command: Command, path: str) -> Owned | None:
+        """The bucket of a path ("bucket" or "bucket/key") as the guard asks for it, or None if there is none."""
+        return self._permissions.owned(caller, command, path)
 
     def referred_blobs(self) -> Iterator[tuple[str, bool]]:
         """Each blob that objects refer to, and whether it is there: all are, unless somebody else removed files."""

@@ -26,6 +26,15 @@ class Versioning(enum.StrEnum):
     SUSPENDED = "suspended"
 
 
+class Acl(enum.StrEnum):
+    """What a bucket allows to everybody, in a word that both clouds have."""
+
+    PRIVATE = "private"
+    PUBLIC_READ = "public-read"
+    PUBLIC_READ_WRITE = "public-read-write"
+    AUTHENTICATED_READ = "authenticated-read"
+
+
 class StorageClass(enum.StrEnum):
     """Kept and shown; every class is stored alike and readable at once. Both clouds' classes, side by side."""
 
@@ -132,6 +141,7 @@ class BucketInfo:
     places: Mapping[str, str]
     versioning: Versioning
     note: Mapping[str, str]
+    acl: Acl = Acl.PRIVATE
 
 
 @dataclass(frozen=True, slots=True)

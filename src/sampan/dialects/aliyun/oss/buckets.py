@@ -124,8 +124,24 @@ def render_deleted(x: OssExchange, _: None) -> Reply:
     return replies.empty(204)
 
 
-def bind_head_bucket(x: OssExchange, _: bytes) -> HeadBucket:
-    return HeadBucket(bucket=x.bucket, place=x.place)
+def _look(x: OssExchange, needs: str) -> HeadBucket:
+    return HeadBucket(bucket=x.bucket, place=x.place, needs=needs)
+
+
+def bind_bucket_info(x: OssExchange, _: bytes) -> HeadBucket:
+    return _look(x, "GetBucketInfo")
+
+
+def bind_location(x: OssExchange, _: bytes) -> HeadBucket:
+    return _look(x, "GetBucketLocation")
+
+
+def bind_bucket_acl(x: OssExchange, _: bytes) -> HeadBucket:
+    return _look(x, "GetBucketAcl")
+
+
+def bind_versioning(x: OssExchange, _: bytes) -> HeadBucket:
+    return _look(x, "GetBucketVersioning")
 
 
 def render_bucket_info(x: OssExchange, info: BucketInfo) -> Reply:
@@ -164,7 +180,7 @@ def bind_put_bucket_acl(x: OssExchange, document: bytes) -> HeadBucket:
     if "x-oss-acl" not in x.request.headers:
         raise invalid("x-oss-acl", "", "x-oss-acl is required.")
     _private(x)
-    return bind_head_bucket(x, document)
+    return _look(x, "PutBucketAcl")
 
 
 def _private(x: OssExchange) -> None:
@@ -234,12 +250,12 @@ def render_bucket_tags(x: OssExchange, tags: Mapping[str, str]) -> Reply:
 LIST_BUCKETS = Operation("ListBuckets", bind_list_buckets, render_list_buckets)
 PUT_BUCKET = Operation("PutBucket", bind_put_bucket, render_put_bucket, document=True)
 DELETE_BUCKET = Operation("DeleteBucket", bind_delete_bucket, render_deleted)
-GET_BUCKET_INFO = Operation("GetBucketInfo", bind_head_bucket, render_bucket_info)
-GET_BUCKET_LOCATION = Operation("GetBucketLocation", bind_head_bucket, render_location)
+GET_BUCKET_INFO = Operation("GetBucketInfo", bind_bucket_info, render_bucket_info)
+GET_BUCKET_LOCATION = Operation("GetBucketLocation", bind_location, render_location)
 GET_BUCKET_STAT = Operation("GetBucketStat", bind_bucket_stat, render_bucket_stat)
-GET_BUCKET_ACL = Operation("GetBucketAcl", bind_head_bucket, render_bucket_acl)
+GET_BUCKET_ACL = Operation("GetBucketAcl", bind_bucket_acl, render_bucket_acl)
 PUT_BUCKET_ACL = Operation("PutBucketAcl", bind_put_bucket_acl, render_done)
-GET_BUCKET_VERSIONING = Operation("GetBucketVersioning", bind_head_bucket, render_versioning)
+GET_BUCKET_VERSIONING = Operation("GetBucketVersioning", bind_versioning, render_versioning)
 PUT_BUCKET_VERSIONING = Operation("PutBucketVersioning", bind_put_versioning, render_done, document=True)
 GET_BUCKET_TAGS = Operation("GetBucketTags", bind_get_bucket_tags, render_bucket_tags)
 PUT_BUCKET_TAGS = Operation("PutBucketTags", bind_put_bucket_tags, render_done, document=True)

@@ -262,7 +262,11 @@ def _removed(target: Target, outcome: Deleted) -> str:
 
 
 def bind_get_acl(x: OssExchange, _: bytes) -> HeadObject:
-    return HeadObject(bucket=x.bucket, place=x.place, key=x.key, version=exchange.version(x), follow=False)
+    return _look(x, "GetObjectAcl")
+
+
+def _look(x: OssExchange, needs: str) -> HeadObject:
+    return HeadObject(bucket=x.bucket, place=x.place, key=x.key, version=exchange.version(x), follow=False, needs=needs)
 
 
 def render_get_acl(x: OssExchange, found: Found) -> Reply:
@@ -276,7 +280,7 @@ def bind_put_acl(x: OssExchange, document: bytes) -> HeadObject:
     if "x-oss-object-acl" not in x.request.headers:
         raise invalid("x-oss-object-acl", "", "x-oss-object-acl is required.")
     exchange.object_acl(x)
-    return bind_get_acl(x, document)
+    return _look(x, "PutObjectAcl")
 
 
 def render_put_acl(x: OssExchange, found: Found) -> Reply:
@@ -314,7 +318,7 @@ def render_get_tags(x: OssExchange, result: Tagged) -> Reply:
 
 
 def bind_restore(x: OssExchange, _: bytes) -> HeadObject:
-    return HeadObject(bucket=x.bucket, place=x.place, key=x.key, version=exchange.version(x), follow=False)
+    return _look(x, "RestoreObject")
 
 
 def render_restore(x: OssExchange, found: Found) -> Reply:

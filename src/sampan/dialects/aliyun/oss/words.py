@@ -112,6 +112,9 @@ WORDS: dict[tuple[Kind, str], Word] = {
     (Kind.CONFLICT, "bucket"): Word("BucketNotEmpty", 409, "The bucket has objects. Please delete them first."),
     (Kind.TOO_MANY, "bucket"): Word("TooManyBuckets", 400, "You have attempted to create more buckets than allowed."),
     (Kind.MISSING, "bucket tags"): Word("NoSuchTagSet", 404, "The bucket has no tags."),
+    (Kind.MISSING, "bucket policy"): Word("NoSuchBucketPolicy", 404, "The bucket policy does not exist."),
+    (Kind.INVALID, "policy document"): Word("InvalidPolicyDocument", 400, "The policy document is not valid."),
+    (Kind.TOO_LARGE, "policy document"): Word("InvalidPolicyDocument", 400, "The policy document is too large."),
     (Kind.INVALID, "tags"): Word("InvalidTag", 400, "The tag provided was not a valid tag."),
     (Kind.TOO_MANY, "tags"): Word("InvalidTag", 400, "There are more tags than allowed."),
     # objects

@@ -69,8 +69,18 @@ def render_create_bucket(exchange: S3Exchange, info: BucketInfo) -> Reply:
 
 
 def bind_head_bucket(exchange: S3Exchange, _: bytes) -> HeadBucket:
-    """HEAD /bucket, and whatever else only looks at a bucket."""
+    """HEAD /bucket."""
     return HeadBucket(bucket=exchange.bucket, place=exchange.place)
+
+
+def bind_get_versioning(exchange: S3Exchange, _: bytes) -> HeadBucket:
+    """GET /bucket?versioning."""
+    return HeadBucket(bucket=exchange.bucket, place=exchange.place, needs="GetBucketVersioning")
+
+
+def bind_get_bucket_acl(exchange: S3Exchange, _: bytes) -> HeadBucket:
+    """GET /bucket?acl."""
+    return HeadBucket(bucket=exchange.bucket, place=exchange.place, needs="GetBucketAcl")
 
 
 def render_head_bucket(exchange: S3Exchange, info: BucketInfo) -> Reply:
@@ -103,7 +113,7 @@ def render_done(exchange: S3Exchange, _: object) -> Reply:
 
 def bind_get_location(exchange: S3Exchange, _: bytes) -> HeadBucket:
     """GET /bucket?location: answered whatever region was signed for, since it is how clients find out."""
-    return HeadBucket(bucket=exchange.bucket)
+    return HeadBucket(bucket=exchange.bucket, needs="GetBucketLocation")
 
 
 def render_location(exchange: S3Exchange, info: BucketInfo) -> Reply:
@@ -216,7 +226,7 @@ def check_acl(exchange: S3Exchange, body: bytes) -> None:
 def bind_put_bucket_acl(exchange: S3Exchange, body: bytes) -> HeadBucket:
     """PUT /bucket?acl."""
     check_acl(exchange, body)
-    return bind_head_bucket(exchange, body)
+    return HeadBucket(bucket=exchange.bucket, place=exchange.place, needs="PutBucketAcl")
 
 
 def render_bucket_acl(exchange: S3Exchange, info: BucketInfo) -> Reply:

@@ -308,7 +308,13 @@ def render_tagging(exchange: S3Exchange, tagged: Tagged) -> Reply:
 
 def bind_get_acl(exchange: S3Exchange, _: bytes) -> HeadObject:
     """GET /bucket/key?acl."""
-    return HeadObject(bucket=exchange.bucket, place=exchange.place, key=exchange.key, version=version_id(exchange))
+    return _look(exchange, "GetObjectAcl")
+
+
+def _look(exchange: S3Exchange, needs: str) -> HeadObject:
+    return HeadObject(
+        bucket=exchange.bucket, place=exchange.place, key=exchange.key, version=version_id(exchange), needs=needs
+    )
 
 
 def render_acl(exchange: S3Exchange, found: Found) -> Reply:
@@ -319,4 +325,4 @@ def render_acl(exchange: S3Exchange, found: Found) -> Reply:
 def bind_put_acl(exchange: S3Exchange, body: bytes) -> HeadObject:
     """PUT /bucket/key?acl."""
     buckets.check_acl(exchange, body)
-    return bind_get_acl(exchange, body)
+    return _look(exchange, "PutObjectAcl")

@@ -63,7 +63,7 @@ def _buckets() -> list[Row]:
         Row("HeadBucket", "HEAD", BUCKET, "", buckets.bind_head_bucket, buckets.render_head_bucket),
         Row("DeleteBucket", "DELETE", BUCKET, "", buckets.bind_delete_bucket, buckets.render_nothing),
         Row("GetBucketLocation", "GET", BUCKET, "location", buckets.bind_get_location, buckets.render_location),
-        Row("GetBucketVersioning", "GET", BUCKET, "versioning", buckets.bind_head_bucket, buckets.render_versioning),
+        Row("GetBucketVersioning", "GET", BUCKET, "versioning", buckets.bind_get_versioning, buckets.render_versioning),
         Row(
             "PutBucketVersioning", "PUT", BUCKET, "versioning",
             buckets.bind_put_versioning, buckets.render_done, document=True,
@@ -74,7 +74,7 @@ def _buckets() -> list[Row]:
             buckets.bind_put_tagging, buckets.render_nothing, document=True,
         ),
         Row("DeleteBucketTagging", "DELETE", BUCKET, "tagging", buckets.bind_delete_tagging, buckets.render_nothing),
-        Row("GetBucketAcl", "GET", BUCKET, "acl", buckets.bind_head_bucket, buckets.render_bucket_acl),
+        Row("GetBucketAcl", "GET", BUCKET, "acl", buckets.bind_get_bucket_acl, buckets.render_bucket_acl),
         Row("PutBucketAcl", "PUT", BUCKET, "acl", buckets.bind_put_bucket_acl, buckets.render_done, document=True),
         Row("ListObjects", "GET", BUCKET, "", listing.bind_list_objects, listing.render_list_objects),
         Row("ListObjectsV2", "GET", BUCKET, "list-type", listing.bind_list_objects_v2, listing.render_list_objects_v2),

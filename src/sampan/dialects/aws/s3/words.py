@@ -101,6 +101,9 @@ _TABLE: Mapping[tuple[Kind, str], Word] = {
     (Kind.CONFLICT, "bucket"): Word("BucketNotEmpty", 409, "The bucket you tried to delete is not empty"),
     (Kind.TOO_MANY, "bucket"): Word("TooManyBuckets", 400, "You have attempted to create more buckets than allowed"),
     (Kind.MISSING, "bucket tags"): Word("NoSuchTagSet", 404, "The TagSet does not exist"),
+    (Kind.MISSING, "bucket policy"): Word("NoSuchBucketPolicy", 404, "The bucket policy does not exist"),
+    (Kind.INVALID, "policy document"): Word("MalformedPolicy", 400, "Policies must be valid JSON", telling=True),
+    (Kind.TOO_LARGE, "policy document"): Word("MalformedPolicy", 400, "The policy is too large", telling=True),
     (Kind.INVALID, "tags"): Word("InvalidTag", 400, "The tag provided was not a valid tag.", telling=True),
     (Kind.TOO_MANY, "tags"): Word("BadRequest", 400, "Object tags cannot be greater than 10"),
     # --- objects ---
@@ -284,7 +287,10 @@ def _details(request: Request, address: Address, word: Word, fault: Fault) -> di
     """What S3 says beside code and message."""
     facts = fault.facts
     match (fault.kind, fault.noun):
-        case (Kind.MISSING | Kind.EXISTS | Kind.CONFLICT | Kind.INVALID, "bucket" | "bucket name" | "bucket tags"):
+        case (
+            Kind.MISSING | Kind.EXISTS | Kind.CONFLICT | Kind.INVALID,
+            "bucket" | "bucket name" | "bucket tags" | "bucket policy",
+        ):
             return {"BucketName": facts.get("bucket", address.bucket)}
         case (Kind.MISSING, "object" | "symlink target"):
             return {"Key": facts.get("key", address.key)}
