@@ -10,6 +10,7 @@ import asyncio
 import contextlib
 import errno
 import fcntl
+import gc
 import json
 import logging
 import os
@@ -235,7 +236,7 @@ def worker(prepared: Prepared, parent: int) -> Gateway:
             await asyncio.gather(*tasks, return_exceptions=True)
             store.close()
 
-    return Gateway(
+    gateway = Gateway(
         Parts(
             dispatcher=Dispatcher(dialects(config)),
             handlers={**objects.handlers, **identity.handlers},
@@ -251,6 +252,10 @@ def worker(prepared: Prepared, parent: int) -> Gateway:
             log=log,
         )
     )
+    # What is here now stays until the end: the garbage collector need not look at it again and again.
+    gc.collect()
+    gc.freeze()
+    return gateway
 
 
 def text_logs(config: Config) -> bool:

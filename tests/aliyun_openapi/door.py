@@ -13,8 +13,6 @@ from collections.abc import Callable, Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
-from tests.aliyun_openapi.captured import ACCOUNT, Once, Ring, key
-
 from sampan.dialects.aliyun.oss.dialect import OssDialect
 from sampan.dialects.aliyun.ram.dialect import RamDialect
 from sampan.dialects.aliyun.sts.dialect import AliyunStsDialect
@@ -27,6 +25,7 @@ from sampan.gateway.http import Reply, Request
 from sampan.kernel.command import Command
 from sampan.kernel.fault import Fault, Kind
 from sampan.services.identity.model import Document, Entity, EntityKind, Language, Policy, PolicyVersion
+from tests.aliyun_openapi.captured import ACCOUNT, Once, Ring, key
 
 MS = 1795343000000
 TIME = "2026-11-22T10:23:20Z"

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import pytest
-from tests.aliyun_openapi.captured import ACCOUNT, NAMES, NOW_MS, Captured, Once, bound, load, ring_for
 
 from sampan.dialects.aliyun.wire.openapi import OpenApiDialect, Product, Row
 from sampan.gateway.http import Reply
 from sampan.kernel.fault import Fault, Kind
 from sampan.services.identity import model
+from tests.aliyun_openapi.captured import ACCOUNT, NAMES, NOW_MS, Captured, Once, bound, load, ring_for
 
 
 class Products:

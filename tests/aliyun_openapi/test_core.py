@@ -14,12 +14,12 @@ from aliyunsdkram.request.v20150501.CreatePolicyRequest import CreatePolicyReque
 from aliyunsdkram.request.v20150501.GetUserRequest import GetUserRequest
 from aliyunsdkram.request.v20150501.ListUsersRequest import ListUsersRequest
 from aliyunsdksts.request.v20150401.AssumeRoleRequest import AssumeRoleRequest
-from tests.aliyun_openapi.captured import ACCOUNT, key
-from tests.aliyun_openapi.door import ANN, READ, TEXT, Door, opened
 
 from sampan.kernel.fault import Fault, Kind
 from sampan.services.identity import model
 from sampan.services.identity.model import Document, EntityKind, EntityRef, Language, Session, WhoAmI
+from tests.aliyun_openapi.captured import ACCOUNT, key
+from tests.aliyun_openapi.door import ANN, READ, TEXT, Door, opened
 
 ANN_REF = EntityRef(EntityKind.USER, "ann")
 

@@ -18,14 +18,14 @@ from alibabacloud_credentials.provider import (
 )
 from alibabacloud_sts20150401.client import Client as Sts
 from alibabacloud_tea_openapi.models import Config as ApiConfig
-from tests.aliyun_openapi.captured import ACCOUNT, key
-from tests.aliyun_openapi.door import Door, opened
 
 from sampan.engines import authority
 from sampan.engines.clock_system import SystemClock
 from sampan.kernel.fault import Fault, Kind
 from sampan.services.identity import model
 from sampan.services.identity.model import Document, Language, Session, WhoAmI
+from tests.aliyun_openapi.captured import ACCOUNT, key
+from tests.aliyun_openapi.door import Door, opened
 
 FAR_MS = 4102444800000
 SESSION = Session(

@@ -9,9 +9,6 @@ from xml.etree import ElementTree
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from tests.aliyun_openapi.captured import NOW_MS, Captured, Once, Ring, bound, key, load
-from tests.aliyun_openapi.door import ANN
-from tests.aliyun_openapi.signed import rpc
 
 from sampan.dialects.aliyun.oss.dialect import OssDialect
 from sampan.dialects.aliyun.ram.dialect import RamDialect
@@ -21,6 +18,9 @@ from sampan.gateway.dispatch import Dispatcher
 from sampan.gateway.http import Reply
 from sampan.kernel.fault import Fault, Kind
 from sampan.services.identity.model import Page
+from tests.aliyun_openapi.captured import NOW_MS, Captured, Once, Ring, bound, key, load
+from tests.aliyun_openapi.door import ANN
+from tests.aliyun_openapi.signed import rpc
 
 GET_USER = {"Action": "GetUser", "Version": "2015-05-01", "UserName": "ann"}
 RING = Ring(key())

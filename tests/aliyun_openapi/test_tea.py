@@ -16,8 +16,6 @@ from alibabacloud_sts20150401.client import Client as Sts
 from alibabacloud_tea_openapi.models import Config
 from alibabacloud_tea_util.models import RuntimeOptions
 from darabonba.exceptions import DaraException
-from tests.aliyun_openapi.captured import ACCOUNT, key
-from tests.aliyun_openapi.door import ANN, CREW, HELM, MS, READ, TEXT, TIME, TRUST, VERSION, Door, opened
 
 from sampan.dialects.aliyun.ram.dialect import RamDialect
 from sampan.dialects.aliyun.sts.dialect import AliyunStsDialect
@@ -39,6 +37,8 @@ from sampan.services.identity.model import (
     Session,
     WhoAmI,
 )
+from tests.aliyun_openapi.captured import ACCOUNT, key
+from tests.aliyun_openapi.door import ANN, CREW, HELM, MS, READ, TEXT, TIME, TRUST, VERSION, Door, opened
 
 NUMBER = "1000123456789012"
 ANN_REF = EntityRef(EntityKind.USER, "ann")
@@ -593,9 +593,17 @@ def test_temporary_credentials_sign_with_their_token() -> None:
     [
         (Fault(Kind.MISSING, "user"), "EntityNotExist.User", 404),
         (Fault(Kind.EXISTS, "role"), "EntityAlreadyExists.Role", 409),
-        (Fault(Kind.CONFLICT, "user", "the user still has access keys"), "DeleteConflict.User.AccessKey", 409),
-        (Fault(Kind.CONFLICT, "user", "the user is in groups"), "DeleteConflict.User.Group", 409),
-        (Fault(Kind.CONFLICT, "policy", "the policy has other versions"), "DeleteConflict.Policy.Version", 409),
+        (Fault(Kind.CONFLICT, "user", "ann has access keys", name="ann"), "DeleteConflict.User.AccessKey", 409),
+        (Fault(Kind.CONFLICT, "user", "key is in groups", name="key"), "DeleteConflict.User.Group", 409),
+        (Fault(Kind.CONFLICT, "user", "ann has a second factor", name="ann"), "DeleteConflict.User.MFADevice", 409),
+        (Fault(Kind.CONFLICT, "user", "phone is in use", name="phone"), "DeleteConflict.VirtualMFADevice.User", 409),
+        (Fault(Kind.CONFLICT, "group", "crew has members", name="crew"), "DeleteConflict.Group.User", 409),
+        (
+            Fault(Kind.CONFLICT, "policy", "/read has other versions", policy="/read"),
+            "DeleteConflict.Policy.Version",
+            409,
+        ),
+        (Fault(Kind.TOO_MANY, "attachment", what="group"), "LimitExceeded.User.Group", 409),
         (Fault(Kind.TOO_MANY, "entity", what="user"), "LimitExceeded.User", 409),
         (Fault(Kind.DENIED, "action"), "NoPermission", 403),
         (Fault(Kind.INVALID, "name", name="a b", what="user"), "InvalidParameter.UserName.InvalidChars", 400),

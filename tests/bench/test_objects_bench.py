@@ -9,10 +9,10 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from bench.load import Bodies, Call
-from bench.sign import Signer
 
 from bench import load, objects, report
+from bench.load import Bodies, Call
+from bench.sign import Signer
 
 pytestmark = pytest.mark.skipif(not Path("/proc/self/stat").exists(), reason="needs Linux")
 

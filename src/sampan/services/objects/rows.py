@@ -21,6 +21,8 @@ Every key begins with `O`, for this service; the second letter says what it is.
 
 `bucket` is 8 random bytes, so that a bucket made again under an old name sees nothing of it. key' is the key with 00
 written as 00 FF, so that 00 ends it and the order of keys is kept. Numbers are big-endian.
+
+Rows hold texts and numbers, and never one another in a circle: the garbage collector need not know them (`gc=False`).
 """
 
 from __future__ import annotations
@@ -37,7 +39,7 @@ MAX_ORDER = (1 << 64) - 1
 _ORDER_BITS_OF_A_MS = 20
 
 
-class BucketRow(msgspec.Struct, array_like=True):
+class BucketRow(msgspec.Struct, array_like=True, gc=False):
     id: bytes
     name: str
     owner: str
@@ -51,21 +53,21 @@ class BucketRow(msgspec.Struct, array_like=True):
     acl_of_objects: bool = False
 
 
-class StatRow(msgspec.Struct, array_like=True):
+class StatRow(msgspec.Struct, array_like=True, gc=False):
     objects: int = 0
     size_bytes: int = 0
     delete_markers: int = 0
     uploads: int = 0
 
 
-class Content(msgspec.Struct, array_like=True, frozen=True):
+class Content(msgspec.Struct, array_like=True, frozen=True, gc=False):
     """Where bytes are. `kind`: "" nowhere (empty), "d" a row of the Store, "b" a blob, "x" a list of extents."""
 
     kind: str = ""
     id: str = ""
 
 
-class ObjectRow(msgspec.Struct, array_like=True):
+class ObjectRow(msgspec.Struct, array_like=True, gc=False):
     """A version. `order` grows with each version of a key; `version` is the id that clients know it by."""
 
     version: str
@@ -90,7 +92,7 @@ class ObjectRow(msgspec.Struct, array_like=True):
     target: str | None = None
 
 
-class UploadRow(msgspec.Struct, array_like=True):
+class UploadRow(msgspec.Struct, array_like=True, gc=False):
     upload: str
     key: str
     owner: str
@@ -105,7 +107,7 @@ class UploadRow(msgspec.Struct, array_like=True):
     checksum_type: ChecksumType
 
 
-class PartRow(msgspec.Struct, array_like=True):
+class PartRow(msgspec.Struct, array_like=True, gc=False):
     """A part, or an appended piece (`number` 0). Its bytes are `content`'s first `size`."""
 
     number: int
@@ -117,7 +119,7 @@ class PartRow(msgspec.Struct, array_like=True):
     checksums: dict[str, bytes]
 
 
-class CompletedRow(msgspec.Struct, array_like=True):
+class CompletedRow(msgspec.Struct, array_like=True, gc=False):
     """`parts` identifies the list of parts that was asked for. The rest is the answer that was given."""
 
     bucket: bytes

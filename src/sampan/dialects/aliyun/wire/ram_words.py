@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from sampan.dialects.aliyun.wire.openapi_words import Word, Words, fact
+from sampan.dialects.aliyun.wire.openapi_words import Word, Words
 from sampan.kernel.fault import Fault, Kind
 
 _PARAMETERS = {
@@ -20,11 +20,19 @@ _PARAMETERS = {
 }
 _HELD = {
     # What a thing still has, by a word in the fault's sentence, and what RAM calls it; the first that is found counts.
-    "user": (("key", "AccessKey"), ("group", "Group"), ("polic", "Policy"), ("mfa", "MFADevice"), ("", "LoginProfile")),
-    "group": (("polic", "Policy"), ("", "User")),
-    "role": (("", "Policy"),),
-    "policy": (("version", "Version"), ("group", "Group"), ("role", "Role"), ("", "User")),
+    "user": (
+        ("in use", "VirtualMFADevice.User"),
+        ("key", "User.AccessKey"),
+        ("polic", "User.Policy"),
+        ("group", "User.Group"),
+        ("factor", "User.MFADevice"),
+        ("", "User.LoginProfile"),
+    ),
+    "group": (("polic", "Group.Policy"), ("", "Group.User")),
+    "role": (("", "Role.Policy"),),
+    "policy": (("version", "Policy.Version"), ("", "Policy.User")),
 }
+_COUNTED = {"mfa device": "VirtualMFADevice", "policy": "Policy", "user": "User", "group": "Group", "role": "Role"}
 
 
 def _name(fault: Fault) -> Word:
@@ -44,20 +52,27 @@ def _exists(code: str, what: str) -> Word:
     return Word(f"EntityAlreadyExists.{code}", 409, f"The {what} does already exist.")
 
 
-def _held(what: str, code: str) -> Callable[[Fault], Word]:
+def _held(what: str) -> Callable[[Fault], Word]:
     """`DeleteConflict.User.Policy` and the like."""
 
     def word(fault: Fault) -> Word:
-        why = fault.why.lower()
-        more = next(name for part, name in _HELD[what] if part in why)
-        return Word(f"DeleteConflict.{code}.{more}", 409, fault.why or f"The {what} is still in use.")
+        # Without the name of the thing, which may be any of the words that are looked for.
+        why = fault.why.removeprefix(str(fault.facts.get("name") or fault.facts.get("policy") or "")).strip()
+        code = next(code for part, code in _HELD[what] if part in why)
+        return Word(f"DeleteConflict.{code}", 409, f"The {what} cannot be deleted: it {why or 'is still in use'}.")
 
     return word
 
 
 def _too_many(fault: Fault) -> Word:
-    what = (fact(fault, "what") or fact(fault, "kind") or "entity").title()
-    return Word(f"LimitExceeded.{what}", 409, f"The count of {what.lower()}s is beyond the current limit.")
+    """`LimitExceeded.User` and the like."""
+    what = str(fault.facts.get("what") or "")
+    return Word(f"LimitExceeded.{_COUNTED.get(what, 'Entity')}", 409, f"There are too many of this: {fault.why}")
+
+
+def _attachment(fault: Fault) -> Word:
+    code = "LimitExceeded.User.Group" if fault.facts.get("what") == "group" else "LimitExceeded.User.Policy"
+    return Word(code, 409, f"There are too many of this: {fault.why}")
 
 
 def _document(fault: Fault) -> Word:
@@ -95,10 +110,10 @@ WORDS: Words = {
     (Kind.EXISTS, "provider"): _exists("OIDCProvider", "OIDC provider"),
     (Kind.EXISTS, "alias"): _exists("AccountAlias", "account alias"),
     (Kind.EXISTS, "key"): _exists("User.AccessKey", "access key"),
-    (Kind.CONFLICT, "user"): _held("user", "User"),
-    (Kind.CONFLICT, "group"): _held("group", "Group"),
-    (Kind.CONFLICT, "role"): _held("role", "Role"),
-    (Kind.CONFLICT, "policy"): _held("policy", "Policy"),
+    (Kind.CONFLICT, "user"): _held("user"),
+    (Kind.CONFLICT, "group"): _held("group"),
+    (Kind.CONFLICT, "role"): _held("role"),
+    (Kind.CONFLICT, "policy"): _held("policy"),
     (Kind.CONFLICT, "policy version"): Word(
         "DeleteConflict.Policy.Version.Default", 409, "The default policy version cannot be deleted."
     ),
@@ -113,9 +128,7 @@ WORDS: Words = {
     (Kind.TOO_MANY, "access key"): Word(
         "LimitExceeded.User.AccessKey", 409, "The count of the user's access keys is beyond the current limit."
     ),
-    (Kind.TOO_MANY, "attachment"): Word(
-        "LimitExceeded.Policy.Attachment", 409, "The count of attached policies is beyond the current limit."
-    ),
+    (Kind.TOO_MANY, "attachment"): _attachment,
     (Kind.TOO_MANY, "entity"): _too_many,
     (Kind.TOO_MANY, "tags"): Word("LimitExceeded.Tag", 409, "The count of tags is beyond the current limit."),
     (Kind.INVALID, "tags"): lambda fault: Word("InvalidParameter.Tag", 400, fault.why or "A tag is not valid."),
