@@ -43,7 +43,8 @@ def owned(context: Context, caller: Caller, command: Command, path: str) -> Owne
     if isinstance(command, GetCallerIdentity):
         return Owned(caller.account, free=True)
     if isinstance(command, GetSessionToken):
-        return Owned(caller.account, _ANYBODY)  # needs no permission, but can be denied
+        # Needs no permission, but can be denied; and nobody has no session.
+        return Owned(caller.account, _NOBODY if caller.anonymous else _ANYBODY)
     with context.store.view() as view:
         if isinstance(command, AssumeRole):
             return _role(view, context, caller, command)
