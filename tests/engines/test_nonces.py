@@ -79,9 +79,8 @@ def test_a_nonce_may_be_any_text(tmp_path: Path) -> None:
     assert not table.spend("key", "\udc80é\n", 1)
 
 
-def test_a_file_that_is_gone_is_a_fault(tmp_path: Path) -> None:
-    table = NonceTable(tmp_path / "nonces", KEPT_MS)
-    table.close()
+def test_a_folder_that_is_gone_is_a_fault(tmp_path: Path) -> None:
+    table = NonceTable(tmp_path / "gone" / "nonces", KEPT_MS)
     with pytest.raises(Fault) as caught:
         table.spend("key", "a", 1)
     assert caught.value.kind is Kind.UNAVAILABLE

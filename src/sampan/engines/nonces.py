@@ -21,12 +21,14 @@ _SLOTS = struct.Struct("=" + "Qq" * WAYS)  # hash and milliseconds, 16 times
 
 
 class NonceTable:
-    """The table. `path` is its file, made if it is not there; `kept_ms` is how long a nonce counts as used."""
+    """The table. `path` is its file, opened, and made if it is not there, when the first nonce comes; `kept_ms` is how
+    long a nonce counts as used."""
 
     def __init__(self, path: Path, kept_ms: int, sets: int = 1 << 17) -> None:
-        self._descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        self._path = path
         self._sets = sets
         self._kept_ms = kept_ms
+        self._opened: int | None = None
 
     def spend(self, key_id: str, nonce: str, now_ms: int) -> bool:
         """Whether this key has not used the nonce in the last `kept_ms`; from now on it has. A false "no" has odds of
@@ -35,26 +37,30 @@ class NonceTable:
         choice, mark = struct.unpack("=QQ", hashlib.blake2b(text, digest_size=16).digest())
         offset = choice % self._sets * _SLOTS.size
         try:
+            if self._opened is None:
+                self._opened = os.open(self._path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
             # Bytes of a file may be locked one set at a time: workers hardly ever wait for each other.
-            fcntl.lockf(self._descriptor, fcntl.LOCK_EX, _SLOTS.size, offset)
+            fcntl.lockf(self._opened, fcntl.LOCK_EX, _SLOTS.size, offset)
             try:
-                return self._spend(mark, offset, now_ms)
+                return self._spend(self._opened, mark, offset, now_ms)
             finally:
-                fcntl.lockf(self._descriptor, fcntl.LOCK_UN, _SLOTS.size, offset)
+                fcntl.lockf(self._opened, fcntl.LOCK_UN, _SLOTS.size, offset)
         except OSError as error:
             raise fault_of(error) from None
 
-    def _spend(self, mark: int, offset: int, now_ms: int) -> bool:
+    def _spend(self, descriptor: int, mark: int, offset: int, now_ms: int) -> bool:
         # Read and written by calls, not mapped: a full disk then is an error, and not the end of the process.
-        slots = list(_SLOTS.unpack(os.pread(self._descriptor, _SLOTS.size, offset).ljust(_SLOTS.size, b"\0")))
+        slots = list(_SLOTS.unpack(os.pread(descriptor, _SLOTS.size, offset).ljust(_SLOTS.size, b"\0")))
         marks, times = slots[::2], slots[1::2]
         if any(known == mark and now_ms - at < self._kept_ms for known, at in zip(marks, times, strict=True)):
             return False
         oldest = 2 * times.index(min(times))
         slots[oldest : oldest + 2] = mark, now_ms
-        os.pwrite(self._descriptor, _SLOTS.pack(*slots), offset)
+        os.pwrite(descriptor, _SLOTS.pack(*slots), offset)
         return True
 
     def close(self) -> None:
         """Let go of the file."""
-        os.close(self._descriptor)
+        if self._opened is not None:
+            os.close(self._opened)
+            self._opened = None
