@@ -10,7 +10,7 @@ from sampan.kernel.names import ACCOUNT_DIGITS
 from sampan.kernel.ports import Transaction
 from sampan.services.identity import attachments, entities, keys, policies, rows
 from sampan.services.identity.context import ROOT, ROOT_ACCOUNT, Context, count
-from sampan.services.identity.model import CreateAccount, CreateKey, GetSummary, ListAccounts, SetAlias
+from sampan.services.identity.model import CreateAccount, CreateKey, GetAlias, GetSummary, ListAccounts, SetAlias
 from sampan.services.identity.values import Account, EntityKind, IssuedKey, Summary
 
 NAME_CHARS_MAX = 64
@@ -82,6 +82,12 @@ async def set_alias(context: Context, caller: Caller, command: SetAlias) -> None
         tx.put(where, rows.encode(row))
 
     await context.store.write(change)
+
+
+async def get_alias(context: Context, caller: Caller, command: GetAlias) -> str | None:
+    with context.store.view() as view:
+        raw = view.get(rows.account(caller.account))
+    return rows.decode_account(raw).alias if raw is not None else None
 
 
 async def get_summary(context: Context, caller: Caller, command: GetSummary) -> Summary:

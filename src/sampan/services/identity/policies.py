@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from sampan.kernel.caller import Caller
 from sampan.kernel.fault import Fault, Kind
@@ -121,7 +121,8 @@ async def create_policy(context: Context, caller: Caller, command: CreatePolicy)
 
 async def get_policy(context: Context, caller: Caller, command: GetPolicy) -> Policy:
     with context.store.view() as view:
-        return shown(view, caller.account, find(view, context, caller.account, command.policy))
+        found = find(view, context, caller.account, command.policy)
+        return replace(shown(view, caller.account, found), document=current(view, caller.account, found))
 
 
 async def delete_policy(context: Context, caller: Caller, command: DeletePolicy) -> None:

@@ -41,6 +41,7 @@ COMMANDS: dict[type[Command], Callable[..., Awaitable[Any]]] = {
     model.CreateKey: accounts.create_key,
     model.ListAccounts: accounts.list_accounts,
     model.SetAlias: accounts.set_alias,
+    model.GetAlias: accounts.get_alias,
     model.GetSummary: accounts.get_summary,
     model.CreateEntity: entities.create_entity,
     model.GetEntity: entities.get_entity,
