@@ -187,9 +187,9 @@ def long_functions(root: Path) -> list[str]:
 def undocumented(root: Path) -> list[str]:
     """Public modules, classes and functions without a docstring, unless the words stand elsewhere by rule.
 
-    A method's stand in the port that it implements, a command's function at the command in the service's `model.py`,
-    the keys and rows of a `rows.py` in the table at its head, and what `bind_x` and `render_x` do in the contract. A
-    module that only marks a folder needs none.
+    A method's stand in the port that it implements, a command's function at the command in `model.py` or in one of the
+    `..._commands.py` of the service, the keys and rows of a `rows.py` in the table at its head, and what
+    `bind_x` and `render_x` do in the contract. A module that only marks a folder needs none.
     """
     broken = []
     for path, tree in modules(root):
@@ -209,9 +209,9 @@ def undocumented(root: Path) -> list[str]:
 
 def _commands(path: Path) -> frozenset[str]:
     """The documented commands of the service that a file belongs to, in the form of a function's name."""
-    model = path.with_name("model.py")
-    tree = ast.parse(model.read_bytes()) if model.exists() else ast.Module([], [])
-    named = (node for node in tree.body if isinstance(node, ast.ClassDef) and ast.get_docstring(node))
+    files = [*path.parent.glob("model.py"), *path.parent.glob("*_commands.py")]
+    nodes = [node for file in files for node in ast.parse(file.read_bytes()).body]
+    named = (node for node in nodes if isinstance(node, ast.ClassDef) and ast.get_docstring(node))
     return frozenset(re.sub(r"(?<!^)(?=[A-Z])", "_", node.name).lower() for node in named)
 
 

@@ -23,6 +23,8 @@ ANY = "*"
 
 
 class Effect(enum.StrEnum):
+    """What a statement does where it applies."""
+
     ALLOW = "allow"
     DENY = "deny"
 
@@ -230,11 +232,13 @@ def applies(statement: Statement, question: Question) -> bool:
 
 
 def action_matches(statement: Statement, action: str) -> bool:
+    """Whether the statement speaks of the action."""
     named = ANY in statement.actions or action in statement.actions
     return named != statement.but_actions
 
 
 def resource_matches(statement: Statement, question: Question) -> bool:
+    """Whether the statement speaks of the resource, its variables replaced."""
     named = any(_resource_matches(pattern, question) for pattern in statement.resources)
     return named != statement.but_resources
 
@@ -251,6 +255,7 @@ def _resource_matches(pattern: ResourcePattern, question: Question) -> bool:
 
 
 def principal_matches(statement: Statement, question: Question) -> bool:
+    """Whether the statement speaks of who asks; one without principals is for whom it is attached to."""
     if statement.principals is None:
         return True
     named = any(

@@ -148,6 +148,7 @@ async def adopt_root(context: Context, key_id: str, secret: str) -> None:
 
 
 def put_account(tx: Transaction, context: Context, number: str, name: str) -> None:
+    """Keep a new account."""
     row = rows.AccountRow(number, name, context.clock.now_ms())
     tx.put(rows.account(number), rows.encode(row))
     tx.put(rows.name(name), number.encode())

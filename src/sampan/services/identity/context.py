@@ -175,10 +175,12 @@ def named(view: View, caller: Caller, ref: EntityRef) -> rows.EntityRow:
 
 
 def save_entity(tx: Transaction, account: str, row: rows.EntityRow) -> None:
+    """Keep an entity as it is now."""
     tx.put(rows.entity(account, ref_of(row)), rows.encode(row))
 
 
 def ref_of(row: rows.EntityRow) -> EntityRef:
+    """How commands name an entity."""
     return EntityRef(row.kind, row.name)
 
 
@@ -203,10 +205,12 @@ def shown(account: str, row: rows.EntityRow) -> Entity:
 
 
 def document(row: rows.DocumentRow | None) -> Document | None:
+    """A document as callers see it."""
     return None if row is None else Document(row.language, row.text)
 
 
 def document_row(of: Document) -> rows.DocumentRow:
+    """The inverse of `document`."""
     return rows.DocumentRow(of.language, of.text)
 
 

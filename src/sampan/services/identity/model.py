@@ -1,7 +1,8 @@
 """The vocabulary of identity: commands in, values out. One set of users, roles, keys and policies for every dialect.
 
 Everything belongs to the caller's account; names are unique in it, per kind, whatever their case. The values are in
-`values`, and can all be had from here: this is what dialects import.
+`values`, the operator's commands in `account_commands`, those for temporary credentials in `session_commands`, and all
+can be had from here: this is what dialects import.
 """
 
 from __future__ import annotations
@@ -10,8 +11,18 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import ClassVar
 
-from sampan.kernel.command import Command
+from sampan.kernel.command import Command as Command
 from sampan.kernel.fault import Kind
+from sampan.services.identity.account_commands import CreateAccount as CreateAccount
+from sampan.services.identity.account_commands import CreateKey as CreateKey
+from sampan.services.identity.account_commands import ListAccounts as ListAccounts
+from sampan.services.identity.bases import IdentityCommand as IdentityCommand
+from sampan.services.identity.bases import asked_tags as asked_tags
+from sampan.services.identity.session_commands import AssumeRole as AssumeRole
+from sampan.services.identity.session_commands import AssumeRoleWithToken as AssumeRoleWithToken
+from sampan.services.identity.session_commands import GetCallerIdentity as GetCallerIdentity
+from sampan.services.identity.session_commands import GetFederationToken as GetFederationToken
+from sampan.services.identity.session_commands import GetSessionToken as GetSessionToken
 from sampan.services.identity.values import AccessKey as AccessKey
 from sampan.services.identity.values import Account as Account
 from sampan.services.identity.values import Document as Document
@@ -79,48 +90,6 @@ FAULTS: frozenset[tuple[Kind, str]] = frozenset(
         (Kind.DENIED, "assume role"),  # the trust policy does not allow it; facts: role
     }
 )
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class IdentityCommand(Command):
-    """A command on something of the caller's account. The path that the guard asks about is the kind and the name."""
-
-    def touches(self) -> tuple[tuple[str, str], ...]:
-        return ((self.action, ""),)
-
-
-def asked_tags(tags: Mapping[str, str], remove: tuple[str, ...] = ()) -> dict[str, tuple[str, ...]]:
-    """The condition keys that say which tags a command gives or takes."""
-    if not tags and not remove:
-        return {}
-    return {"tag-keys": (*tags, *remove), **{f"request-tag/{name.lower()}": (value,) for name, value in tags.items()}}
-
-
-# --- accounts: the operator's own -------------------------------------------------------------------------------------
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class CreateAccount(IdentityCommand):
-    """A new account with a root user. -> IssuedKey, its first access key."""
-
-    action: ClassVar[str] = "identity:CreateAccount"
-    name: str
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class CreateKey(IdentityCommand):
-    """A new access key for an account's root. `expires_ms` makes it temporary, with a token. -> IssuedKey."""
-
-    action: ClassVar[str] = "identity:CreateKey"
-    account: str
-    expires_ms: int | None = None
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ListAccounts(IdentityCommand):
-    """All accounts of this Sampan. -> tuple[Account, ...]."""
-
-    action: ClassVar[str] = "identity:ListAccounts"
 
 
 # --- users, groups and roles ------------------------------------------------------------------------------------------
@@ -203,7 +172,7 @@ class ListEntities(IdentityCommand):
     limit: int = 100
 
     def touches(self) -> tuple[tuple[str, str], ...]:
-        return ((f"{self.action}{self.kind.title()}s", f"{self.kind}/"),)
+        return ((f"{self.action}{self.kind.title()}s", f"{self.kind}/*"),)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -384,7 +353,7 @@ class ListMfaDevices(IdentityCommand):
     user: str | None = None
 
     def touches(self) -> tuple[tuple[str, str], ...]:
-        return ((self.action, "mfa/" if self.user is None else f"user/{self.user}"),)
+        return ((self.action, "mfa/*" if self.user is None else f"user/{self.user}"),)
 
 
 # --- policies ---------------------------------------------------------------------------------------------------------
@@ -442,7 +411,7 @@ class ListPolicies(IdentityCommand):
     limit: int = 100
 
     def touches(self) -> tuple[tuple[str, str], ...]:
-        return ((self.action, "policy/"),)
+        return ((self.action, "policy/*"),)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -608,7 +577,7 @@ class GetProviders(IdentityCommand):
 
     def touches(self) -> tuple[tuple[str, str], ...]:
         action = "identity:ListProviders" if self.name is None else "identity:GetProvider"
-        return ((action, f"provider/{self.name or ''}"),)
+        return ((action, f"provider/{self.name or '*'}"),)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -620,87 +589,3 @@ class DeleteProvider(IdentityCommand):
 
     def touches(self) -> tuple[tuple[str, str], ...]:
         return ((self.action, f"provider/{self.name}"),)
-
-
-# --- sessions ---------------------------------------------------------------------------------------------------------
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class AssumeRole(IdentityCommand):
-    """Temporary credentials of a role, maybe of another account. Allowed if the role's trust policy names the caller
-    (and, within one account, the caller's own policies do not forbid; across accounts they must allow it, too).
-    -> Session."""
-
-    action: ClassVar[str] = "identity:AssumeRole"
-    account: str
-    role: str
-    session: str
-    duration_s: int | None = None
-    policy: Document | None = None
-    policies: tuple[str, ...] = ()
-    tags: Mapping[str, str] = field(default_factory=dict)
-    transitive: tuple[str, ...] = ()
-    external_id: str | None = None
-    source_identity: str | None = None
-    mfa_code: str | None = None
-
-    def touches(self) -> tuple[tuple[str, str], ...]:
-        return ((self.action, f"role/{self.role}"),)
-
-    def context(self) -> Mapping[str, tuple[str, ...]]:
-        said = {"session-name": (self.session,)}
-        if self.external_id is not None:
-            said["external-id"] = (self.external_id,)
-        if self.source_identity is not None:
-            said["source-identity"] = (self.source_identity,)
-        return {**asked_tags(self.tags), **said}
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class AssumeRoleWithToken(IdentityCommand):
-    """The same for whoever holds a JSON Web Token of a trusted provider; the caller may be anonymous. -> Session."""
-
-    action: ClassVar[str] = "identity:AssumeRoleWithToken"
-    account: str
-    role: str
-    session: str
-    token: str = field(repr=False)
-    provider: str | None = None
-    duration_s: int | None = None
-    policy: Document | None = None
-
-    def touches(self) -> tuple[tuple[str, str], ...]:
-        return ((self.action, f"role/{self.role}"),)
-
-    def context(self) -> Mapping[str, tuple[str, ...]]:
-        return {"session-name": (self.session,)}
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class GetSessionToken(IdentityCommand):
-    """Temporary credentials of the caller itself. -> Session."""
-
-    action: ClassVar[str] = "identity:GetSessionToken"
-    duration_s: int | None = None
-    mfa_code: str | None = None
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class GetFederationToken(IdentityCommand):
-    """Temporary credentials for somebody else, with at most what the caller and `policy` both allow. -> Session."""
-
-    action: ClassVar[str] = "identity:GetFederationToken"
-    name: str
-    duration_s: int | None = None
-    policy: Document | None = None
-    tags: Mapping[str, str] = field(default_factory=dict)
-
-    def context(self) -> Mapping[str, tuple[str, ...]]:
-        return asked_tags(self.tags)
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class GetCallerIdentity(IdentityCommand):
-    """Allowed to everybody who can sign. -> WhoAmI."""
-
-    action: ClassVar[str] = "identity:GetCallerIdentity"

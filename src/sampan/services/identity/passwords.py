@@ -35,6 +35,7 @@ def check_password(password: str) -> None:
 
 
 def digest(password: str, salt: bytes, n: int) -> bytes:
+    """What is kept of a password: scrypt at cost `n`. Slow on purpose, and takes 16 MiB."""
     return hashlib.scrypt(password.encode(), salt=salt, n=n, r=8, p=1, maxmem=64 << 20, dklen=32)
 
 

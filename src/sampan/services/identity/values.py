@@ -18,6 +18,8 @@ class Language(enum.StrEnum):
 
 
 class EntityKind(enum.StrEnum):
+    """What can have policies."""
+
     USER = "user"
     GROUP = "group"
     ROLE = "role"
@@ -25,6 +27,8 @@ class EntityKind(enum.StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class EntityRef:
+    """How commands name a user, group or role."""
+
     kind: EntityKind
     name: str
 
@@ -62,6 +66,8 @@ class IssuedKey:
 
 @dataclass(frozen=True, slots=True)
 class AccessKey:
+    """A lasting key, without its secret."""
+
     key_id: str
     user: str
     active: bool
@@ -110,6 +116,8 @@ class Page(Generic[T]):
 
 @dataclass(frozen=True, slots=True)
 class LoginProfile:
+    """That a user has a password; `reset_required` at the next sign-in."""
+
     user: str
     created_ms: int
     reset_required: bool
@@ -164,6 +172,8 @@ class Provided:
 
 @dataclass(frozen=True, slots=True)
 class PolicyVersion:
+    """One version of a managed policy; the default one is in force."""
+
     version: int
     document: Document
     default: bool
@@ -172,6 +182,8 @@ class PolicyVersion:
 
 @dataclass(frozen=True, slots=True)
 class Provider:
+    """A trusted issuer of OpenID Connect tokens. `keys` is its JWK set as JSON."""
+
     name: str
     url: str
     audiences: tuple[str, ...]

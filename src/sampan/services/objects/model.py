@@ -15,84 +15,32 @@ from sampan.kernel.fault import Kind
 from sampan.kernel.names import Place
 from sampan.services.identity.model import Document, asked_tags
 from sampan.services.objects.asking import asked_class, asked_listing, asked_version, versioned
-from sampan.services.objects.values import (
-    NO_CONDITION as NO_CONDITION,
-)
-from sampan.services.objects.values import (
-    NULL_VERSION as NULL_VERSION,
-)
-from sampan.services.objects.values import (
-    Acl as Acl,
-)
-from sampan.services.objects.values import (
-    BucketInfo as BucketInfo,
-)
-from sampan.services.objects.values import (
-    BucketPage as BucketPage,
-)
-from sampan.services.objects.values import (
-    BucketStat as BucketStat,
-)
-from sampan.services.objects.values import (
-    ChecksumType as ChecksumType,
-)
-from sampan.services.objects.values import (
-    Condition as Condition,
-)
-from sampan.services.objects.values import (
-    Deleted as Deleted,
-)
-from sampan.services.objects.values import (
-    Form as Form,
-)
-from sampan.services.objects.values import (
-    Found as Found,
-)
-from sampan.services.objects.values import (
-    Meta as Meta,
-)
-from sampan.services.objects.values import (
-    ObjectInfo as ObjectInfo,
-)
-from sampan.services.objects.values import (
-    ObjectPage as ObjectPage,
-)
-from sampan.services.objects.values import (
-    Outcome as Outcome,
-)
-from sampan.services.objects.values import (
-    PartInfo as PartInfo,
-)
-from sampan.services.objects.values import (
-    PartPage as PartPage,
-)
-from sampan.services.objects.values import (
-    Range as Range,
-)
-from sampan.services.objects.values import (
-    Source as Source,
-)
-from sampan.services.objects.values import (
-    StorageClass as StorageClass,
-)
-from sampan.services.objects.values import (
-    Tagged as Tagged,
-)
-from sampan.services.objects.values import (
-    UploadInfo as UploadInfo,
-)
-from sampan.services.objects.values import (
-    UploadPage as UploadPage,
-)
-from sampan.services.objects.values import (
-    Versioning as Versioning,
-)
-from sampan.services.objects.values import (
-    VersionPage as VersionPage,
-)
-from sampan.services.objects.values import (
-    Written as Written,
-)
+from sampan.services.objects.values import NO_CONDITION as NO_CONDITION
+from sampan.services.objects.values import NULL_VERSION as NULL_VERSION
+from sampan.services.objects.values import Acl as Acl
+from sampan.services.objects.values import BucketInfo as BucketInfo
+from sampan.services.objects.values import BucketPage as BucketPage
+from sampan.services.objects.values import BucketStat as BucketStat
+from sampan.services.objects.values import ChecksumType as ChecksumType
+from sampan.services.objects.values import Condition as Condition
+from sampan.services.objects.values import Deleted as Deleted
+from sampan.services.objects.values import Form as Form
+from sampan.services.objects.values import Found as Found
+from sampan.services.objects.values import Meta as Meta
+from sampan.services.objects.values import ObjectInfo as ObjectInfo
+from sampan.services.objects.values import ObjectPage as ObjectPage
+from sampan.services.objects.values import Outcome as Outcome
+from sampan.services.objects.values import PartInfo as PartInfo
+from sampan.services.objects.values import PartPage as PartPage
+from sampan.services.objects.values import Range as Range
+from sampan.services.objects.values import Source as Source
+from sampan.services.objects.values import StorageClass as StorageClass
+from sampan.services.objects.values import Tagged as Tagged
+from sampan.services.objects.values import UploadInfo as UploadInfo
+from sampan.services.objects.values import UploadPage as UploadPage
+from sampan.services.objects.values import Versioning as Versioning
+from sampan.services.objects.values import VersionPage as VersionPage
+from sampan.services.objects.values import Written as Written
 
 FAULTS: frozenset[tuple[Kind, str]] = frozenset(
     {

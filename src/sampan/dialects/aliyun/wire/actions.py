@@ -1,0 +1,157 @@
+"""Which core actions RAM's action names stand for.
+
+Source: Alibaba Cloud OSS, "RAM policies" (the table of actions); RAM and STS, "RAM authorization" (2015-05-01,
+2015-04-01). An action that is not here is understood in a policy, and means nothing, since Sampan has nothing that it
+could allow.
+"""
+
+from __future__ import annotations
+
+from sampan.kernel.actions import Actions, product
+
+_OSS = {
+    "ListBuckets": "objects:ListBuckets",
+    "PutBucket": "objects:CreateBucket",
+    "DeleteBucket": "objects:DeleteBucket",
+    # There is no HEAD of a bucket in OSS: who may list one may ask through S3 whether it is there.
+    "ListObjects": "objects:ListObjects objects:HeadBucket",
+    "ListObjectVersions": "objects:ListVersions",
+    "ListMultipartUploads": "objects:ListUploads",
+    "GetBucketInfo": "objects:GetBucketInfo",
+    "GetBucketStat": "objects:MeasureBucket",
+    "GetBucketLocation": "objects:GetBucketLocation",
+    "GetBucketVersioning": "objects:GetBucketVersioning",
+    "PutBucketVersioning": "objects:PutBucketVersioning",
+    "GetBucketAcl": "objects:GetBucketAcl",
+    "PutBucketAcl": "objects:PutBucketAcl",
+    "GetBucketTagging": "objects:GetBucketTags",
+    "PutBucketTagging": "objects:PutBucketTags",
+    "GetBucketPolicy": "objects:GetBucketPolicy",
+    "PutBucketPolicy": "objects:PutBucketPolicy",
+    "DeleteBucketPolicy": "objects:DeleteBucketPolicy",
+    "GetBucketPolicyStatus": "objects:GetBucketPolicyStatus",
+    "GetObject": "objects:GetObject",
+    "GetObjectVersion": "objects:GetObjectVersion",
+    "PutObject": "objects:PutObject",
+    "DeleteObject": "objects:DeleteObject",
+    "DeleteObjectVersion": "objects:DeleteObjectVersion",
+    "GetObjectAcl": "objects:GetObjectAcl",
+    "GetObjectVersionAcl": "objects:GetObjectAclVersion",
+    "PutObjectAcl": "objects:PutObjectAcl",
+    "PutObjectVersionAcl": "objects:PutObjectAclVersion",
+    "GetObjectTagging": "objects:GetObjectTags",
+    "GetObjectVersionTagging": "objects:GetObjectTagsVersion",
+    "PutObjectTagging": "objects:PutObjectTags",
+    "PutObjectVersionTagging": "objects:PutObjectTagsVersion",
+    "DeleteObjectTagging": "objects:DeleteObjectTags",
+    "DeleteObjectVersionTagging": "objects:DeleteObjectTagsVersion",
+    "AbortMultipartUpload": "objects:AbortUpload",
+    "ListParts": "objects:ListParts",
+    "RestoreObject": "objects:RestoreObject",
+    "RestoreObjectVersion": "objects:RestoreObjectVersion",
+}
+_OSS_ALSO = {
+    "DeleteBucketTagging": "objects:PutBucketTags",
+    "GetService": "objects:ListBuckets",
+    "GetBucket": "objects:ListObjects objects:HeadBucket",
+}
+
+_RAM = {
+    "CreateUser": "identity:CreateUser",
+    "GetUser": "identity:GetUser",
+    "UpdateUser": "identity:UpdateUser",
+    "DeleteUser": "identity:DeleteUser",
+    "ListUsers": "identity:ListUsers",
+    "CreateGroup": "identity:CreateGroup",
+    "GetGroup": "identity:GetGroup",
+    "UpdateGroup": "identity:UpdateGroup",
+    "DeleteGroup": "identity:DeleteGroup",
+    "ListGroups": "identity:ListGroups",
+    "AddUserToGroup": "identity:AddMember",
+    "RemoveUserFromGroup": "identity:RemoveMember",
+    "ListGroupsForUser": "identity:ListMembersOfUser",
+    "ListUsersForGroup": "identity:ListMembersOfGroup",
+    "CreateRole": "identity:CreateRole",
+    "GetRole": "identity:GetRole",
+    "UpdateRole": "identity:UpdateRole identity:SetTrustRole",
+    "DeleteRole": "identity:DeleteRole",
+    "ListRoles": "identity:ListRoles",
+    # One action tags whatever the resource is.
+    "TagResources": "identity:TagUser identity:TagRole identity:TagPolicy",
+    "CreateAccessKey": "identity:CreateAccessKey",
+    "ListAccessKeys": "identity:ListAccessKeys",
+    "UpdateAccessKey": "identity:SetAccessKey",
+    "DeleteAccessKey": "identity:DeleteAccessKey",
+    "GetAccessKeyLastUsed": "identity:GetAccessKeyUse",
+    "CreateLoginProfile": "identity:CreateLoginProfile",
+    "GetLoginProfile": "identity:GetLoginProfile",
+    "UpdateLoginProfile": "identity:UpdateLoginProfile",
+    "DeleteLoginProfile": "identity:DeleteLoginProfile",
+    "CreateVirtualMFADevice": "identity:CreateMfaDevice",
+    "BindMFADevice": "identity:BindMfaDevice",
+    "UnbindMFADevice": "identity:UnbindMfaDevice",
+    "DeleteVirtualMFADevice": "identity:DeleteMfaDevice",
+    "ListVirtualMFADevices": "identity:ListMfaDevices",
+    "CreatePolicy": "identity:CreatePolicy",
+    "GetPolicy": "identity:GetPolicy",
+    "DeletePolicy": "identity:DeletePolicy",
+    "ListPolicies": "identity:ListPolicies",
+    "CreatePolicyVersion": "identity:CreatePolicyVersion",
+    "GetPolicyVersion": "identity:GetPolicyVersion",
+    "ListPolicyVersions": "identity:ListPolicyVersions",
+    "SetDefaultPolicyVersion": "identity:SetDefaultPolicyVersion",
+    "DeletePolicyVersion": "identity:DeletePolicyVersion",
+    "ListEntitiesForPolicy": "identity:ListAttachments",
+    "AttachPolicyToUser": "identity:AttachPolicyToUser",
+    "DetachPolicyFromUser": "identity:DetachPolicyFromUser",
+    "ListPoliciesForUser": "identity:ListPoliciesOfUser",
+    "AttachPolicyToGroup": "identity:AttachPolicyToGroup",
+    "DetachPolicyFromGroup": "identity:DetachPolicyFromGroup",
+    "ListPoliciesForGroup": "identity:ListPoliciesOfGroup",
+    "AttachPolicyToRole": "identity:AttachPolicyToRole",
+    "DetachPolicyFromRole": "identity:DetachPolicyFromRole",
+    "ListPoliciesForRole": "identity:ListPoliciesOfRole",
+    "SetAccountAlias": "identity:SetAlias",
+    "ClearAccountAlias": "identity:RemoveAlias",
+    "GetAccountSummary": "identity:GetSummary",
+    "CreateOIDCProvider": "identity:CreateProvider",
+    "UpdateOIDCProvider": "identity:UpdateProvider",
+    "GetOIDCProvider": "identity:GetProvider",
+    "ListOIDCProviders": "identity:ListProviders",
+    "DeleteOIDCProvider": "identity:DeleteProvider",
+}
+_RAM_ALSO = {
+    "UntagResources": "identity:TagUser identity:TagRole identity:TagPolicy",
+    "ListTagResources": "identity:GetUser identity:GetRole identity:GetPolicy",
+    "GetUserMFAInfo": "identity:ListMfaDevices",
+    "GetAccountAlias": "identity:GetSummary",
+    "CreateServiceLinkedRole": "identity:CreateRole",
+    "DeleteServiceLinkedRole": "identity:DeleteRole",
+    "AddClientIdToOIDCProvider": "identity:UpdateProvider",
+    "RemoveClientIdFromOIDCProvider": "identity:UpdateProvider",
+    "AddFingerprintToOIDCProvider": "identity:UpdateProvider",
+    "RemoveFingerprintFromOIDCProvider": "identity:UpdateProvider",
+}
+# What IAM has a name for and RAM has not, and what is the operator's in either cloud: part of "ram:*".
+_RAM_UNNAMED = """
+identity:SetBoundaryUser identity:RemoveBoundaryUser identity:SetBoundaryRole identity:RemoveBoundaryRole
+identity:PutPolicyOfUser identity:GetPolicyOfUser identity:DeletePolicyOfUser identity:ListInlinePoliciesOfUser
+identity:PutPolicyOfGroup identity:GetPolicyOfGroup identity:DeletePolicyOfGroup identity:ListInlinePoliciesOfGroup
+identity:PutPolicyOfRole identity:GetPolicyOfRole identity:DeletePolicyOfRole identity:ListInlinePoliciesOfRole
+identity:CreateAccount identity:CreateKey identity:ListAccounts
+"""
+
+_STS = {
+    "AssumeRole": "identity:AssumeRole",
+    "AssumeRoleWithOIDC": "identity:AssumeRoleWithToken",
+    "GetCallerIdentity": "identity:GetCallerIdentity",
+}
+
+ACTIONS = Actions(
+    "aliyun",
+    {
+        "oss": product(_OSS, _OSS_ALSO),
+        "ram": product(_RAM, _RAM_ALSO, _RAM_UNNAMED),
+        "sts": product(_STS, unnamed="identity:GetSessionToken identity:GetFederationToken"),
+    },
+)
