@@ -23,9 +23,11 @@ from pathlib import Path
 from sampan import __version__
 from sampan.config import Config
 from sampan.dialects.aliyun.oss.dialect import OssDialect
+from sampan.dialects.aliyun.ram import provided
 from sampan.dialects.aliyun.ram.dialect import RamDialect
 from sampan.dialects.aliyun.sts.dialect import AliyunStsDialect
 from sampan.dialects.aliyun.wire.openapi_signature import KEPT_MS
+from sampan.dialects.aliyun.wire.policy import RamReader
 from sampan.dialects.aws.s3.dialect import S3Dialect
 from sampan.engines import authority, credentials
 from sampan.engines.blobs_disk import DiskBlobs
@@ -44,6 +46,8 @@ from sampan.gateway.dispatch import Dispatcher
 from sampan.gateway.guard import Guard
 from sampan.gateway.http import Reply
 from sampan.kernel.fault import Fault, Kind
+from sampan.kernel.policy import Reader
+from sampan.services.identity.model import Language
 from sampan.services.identity.service import ROOT_ACCOUNT, Identity
 from sampan.services.objects.service import Objects
 
@@ -195,7 +199,9 @@ def _troubles(config: Config) -> Iterator[None]:
 
 
 def _identity(config: Config, store: SqliteStore) -> Identity:
-    return Identity(store, SystemClock(), SystemChance(), AesSealer(load_key(config.data / "secrets.key")))
+    readers: dict[Language, Reader] = {Language.RAM: RamReader()}
+    sealer = AesSealer(load_key(config.data / "secrets.key"))
+    return Identity(store, SystemClock(), SystemChance(), sealer, readers, provided.policies())
 
 
 # --- a worker ---------------------------------------------------------------------------------------------------------
