@@ -11,7 +11,8 @@ from sampan.kernel.caller import Caller, Key
 from sampan.kernel.command import Command
 
 FOLDER = Path(__file__).parent / "captures"
-NAMES = sorted(path.stem for path in FOLDER.glob("*.http"))
+FILES = {path.stem: path for path in sorted(FOLDER.glob("*/*.http"))}  # a folder for each product
+NAMES = sorted(FILES)
 NOW_MS = 1795343000000  # 2026-11-22T10:23:20Z, a few minutes from all of them
 ACCOUNT = "123456789012"
 
@@ -42,7 +43,7 @@ class Captured:
 
 
 def load(name: str) -> Captured:
-    head, _, body = (FOLDER / f"{name}.http").read_bytes().partition(b"\r\n\r\n")
+    head, _, body = FILES[name].read_bytes().partition(b"\r\n\r\n")
     first, *lines = head.decode().split("\r\n")
     method, target, _ = first.split(" ")
     headers = {key.lower(): value.strip() for key, _, value in (line.partition(":") for line in lines)}
