@@ -14,8 +14,13 @@ from sampan.gateway.http import Request
 TESTS = Path(__file__).parents[1]
 RECORDED = [
     (dialect, path)
-    for dialect, folder in (("aws/s3", "aws"), ("aliyun/oss", "aliyun"))
-    for path in sorted((TESTS / folder / "captures").iterdir())
+    for dialect, folder in (
+        ("aws/s3", "aws/captures"),
+        ("aliyun/oss", "aliyun/captures"),
+        ("aliyun/ram", "aliyun_openapi/captures/ram"),
+        ("aliyun/sts", "aliyun_openapi/captures/sts"),
+    )
+    for path in sorted((TESTS / folder).iterdir())
 ]
 DISPATCHER = Dispatcher(app.dialects(Config()))
 

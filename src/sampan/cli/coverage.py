@@ -12,7 +12,12 @@ from sampan import app
 from sampan.config import Config
 
 PAGE = Path("docs/coverage.md")
-TITLES = {"aws/s3": "Amazon S3", "aliyun/oss": "Alibaba Cloud OSS"}
+TITLES = {
+    "aws/s3": "Amazon S3",
+    "aliyun/oss": "Alibaba Cloud OSS",
+    "aliyun/ram": "Alibaba Cloud RAM",
+    "aliyun/sts": "Alibaba Cloud STS",
+}
 
 _HEAD = """\
 # Coverage
