@@ -16,9 +16,10 @@ import logging
 import os
 import signal
 import sys
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from types import MappingProxyType
 
 from sampan import __version__
 from sampan.config import Config
@@ -29,6 +30,7 @@ from sampan.dialects.aliyun.sts.dialect import AliyunStsDialect
 from sampan.dialects.aliyun.wire.openapi_signature import KEPT_MS
 from sampan.dialects.aliyun.wire.policy import RamReader
 from sampan.dialects.aws.s3.dialect import S3Dialect
+from sampan.dialects.aws.wire.policy import IamReader
 from sampan.engines import authority, credentials
 from sampan.engines.blobs_disk import DiskBlobs
 from sampan.engines.clock_system import SystemChance, SystemClock
@@ -51,6 +53,7 @@ from sampan.services.identity.model import Language
 from sampan.services.identity.service import ROOT_ACCOUNT, Identity
 from sampan.services.objects.service import Objects
 
+READERS: Mapping[Language, Reader] = MappingProxyType({Language.IAM: IamReader(), Language.RAM: RamReader()})
 # How often a waiting thread may ask for the interpreter: see `engines.store_sqlite`.
 SWITCH_S = 50e-6
 ELECTION_S = 2  # how soon another worker takes over what one does for all
@@ -138,7 +141,7 @@ def open_objects(config: Config) -> Iterator[Objects]:
         blobs = DiskBlobs(config.data / "blobs", 0, chance)
     try:
         with _troubles(config):
-            yield Objects(store, blobs, SystemClock(), chance, LibraryDigests(), config.regions)
+            yield Objects(store, blobs, SystemClock(), chance, LibraryDigests(), config.regions, READERS)
     finally:
         blobs.close()
         store.close()
@@ -199,9 +202,8 @@ def _troubles(config: Config) -> Iterator[None]:
 
 
 def _identity(config: Config, store: SqliteStore) -> Identity:
-    readers: dict[Language, Reader] = {Language.RAM: RamReader()}
     sealer = AesSealer(load_key(config.data / "secrets.key"))
-    return Identity(store, SystemClock(), SystemChance(), sealer, readers, provided.policies())
+    return Identity(store, SystemClock(), SystemChance(), sealer, READERS, provided.policies())
 
 
 # --- a worker ---------------------------------------------------------------------------------------------------------
@@ -226,7 +228,7 @@ def worker(prepared: Prepared, parent: int) -> Gateway:
     clock, chance, digests = SystemClock(), SystemChance(), LibraryDigests()
     store = SqliteStore(config.data / "store")
     objects = Objects(
-        store, DiskBlobs(config.data / "blobs", prepared.run, chance), clock, chance, digests, config.regions
+        store, DiskBlobs(config.data / "blobs", prepared.run, chance), clock, chance, digests, config.regions, READERS
     )
     identity = _identity(config, store)
     counters_folder = _counters_folder(config)
@@ -243,7 +245,7 @@ def worker(prepared: Prepared, parent: int) -> Gateway:
     @contextlib.asynccontextmanager
     async def life() -> AsyncIterator[None]:
         elected = _elected(counters_folder / "maintenance.lock", objects.maintain, log)
-        tasks = [asyncio.create_task(elected), asyncio.create_task(_outlive_nobody(parent))]
+        tasks = [asyncio.create_task(work) for work in (elected, identity.maintain(), _outlive_nobody(parent))]
         try:
             yield
         finally:
@@ -257,7 +259,7 @@ def worker(prepared: Prepared, parent: int) -> Gateway:
             dispatcher=Dispatcher(dialects(config)),
             handlers={**objects.handlers, **identity.handlers},
             keys=identity,
-            guard=Guard({"objects": objects.owned, "identity": identity.owned}, identity.standing),
+            guard=Guard({"objects": objects.owned, "identity": identity.owned}, identity.standing, identity.used),
             clock=clock,
             chance=chance,
             digests=digests,

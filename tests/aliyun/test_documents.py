@@ -22,6 +22,7 @@ from sampan.kernel.body import Bytes
 from sampan.kernel.caller import Caller
 from sampan.kernel.fault import Fault, Kind
 from sampan.kernel.names import Place
+from sampan.services.identity.model import Document, Language
 from sampan.services.objects import model as m
 from tests.aliyun.captured import Captured, Ring, key
 from tests.aliyun.offline import bucket, sent
@@ -395,8 +396,20 @@ def test_versions_conditions_and_pages() -> None:
     assert (command.prefix, command.delimiter, command.after, command.limit) == ("p ", "/", "m", 1000)
 
 
+def test_bucket_policies_and_acls() -> None:
+    for value in ("private", "public-read", "public-read-write"):
+        command = bind(lambda b, value=value: b.put_bucket_acl(value))
+        assert (command.acl, command.objects) == (value, True)
+    policy = '{"Version":"1","Statement":[]}'
+    assert bind(lambda b: b.put_bucket_policy(policy)).document == Document(Language.RAM, policy)
+    for call, name in ((lambda b: b.get_bucket_policy(), "GetBucketPolicy"),
+                       (lambda b: b.delete_bucket_policy(), "DeleteBucketPolicy"),
+                       (lambda b: b.get_bucket_acl(), "GetBucketAcl")):  # fmt: skip
+        assert type(bind(call)).__name__ == name
+
+
 UNDONE = [
-    lambda b: b.put_bucket_acl("public-read"), lambda b: b.put_object_acl("k", "public-read-write"),
+    lambda b: b.put_object_acl("k", "public-read-write"),
     lambda b: b.put_object("k", b"", headers={"x-oss-object-acl": "public-read"}),
     lambda b: b.put_object("k", b"", headers={"x-oss-server-side-encryption": "AES256"}),
     lambda b: b.put_object("k", b"", headers={"x-oss-callback": "e30="}),

@@ -13,7 +13,9 @@ from hypothesis import strategies as st
 from sampan.dialects.aws.s3.dialect import S3Dialect
 from sampan.kernel.body import Bytes
 from sampan.kernel.fault import Fault, Kind
+from sampan.services.identity.model import Document, Language
 from sampan.services.objects.model import (
+    Acl,
     BucketInfo,
     BucketPage,
     ChecksumType,
@@ -140,9 +142,22 @@ def test_access_control_lists(door: Door) -> None:
     door.command("put_object_acl", Bucket="bkt", Key="k", ACL="private")
     everybody = {"Grantee": {"Type": "Group", "URI": "http://acs.amazonaws.com/groups/global/AllUsers"}}
     policy = {"Owner": OWNER, "Grants": [{**everybody, "Permission": "READ"}]}
-    for params in ({"ACL": "public-read"}, {"GrantRead": "id=x"}, {"AccessControlPolicy": policy}):
+    for canned in ("private", "public-read", "public-read-write", "authenticated-read"):
+        command = door.command("put_bucket_acl", Bucket="bkt", ACL=canned)
+        assert (command.acl, command.objects) == (canned, False)
+    open_to_all = door.said("get_bucket_acl", replace(BUCKET, acl=Acl.PUBLIC_READ_WRITE), Bucket="bkt")
+    assert [grant["Permission"] for grant in open_to_all["Grants"]] == ["FULL_CONTROL", "READ", "WRITE"]
+    assert open_to_all["Grants"][1]["Grantee"] == everybody["Grantee"]
+    for params in ({"GrantRead": "id=x"}, {"AccessControlPolicy": policy}):
         sent = catch(client(), "put_bucket_acl", Bucket="bkt", **params)
         assert door.refused(sent, fault_of(lambda sent=sent: door.bind(sent)))[1]["Code"] == "NotImplemented"
+
+
+def test_bucket_policies(door: Door) -> None:
+    command = door.command("put_bucket_policy", Bucket="bkt", Policy='{"Version": "2012-10-17"}')
+    assert command.document == Document(Language.IAM, '{"Version": "2012-10-17"}')
+    assert door.said("get_bucket_policy", Document(Language.IAM, "{}"), Bucket="bkt")["Policy"] == "{}"
+    door.command("delete_bucket_policy", Bucket="bkt")
 
 
 # --- objects ---------------------------------------------------------------------------------------------------------

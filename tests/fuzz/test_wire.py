@@ -127,6 +127,21 @@ def test_a_body_shorter_than_promised_leaves_nothing(
     _settles(watched, before)
 
 
+CUT = [b"", b"5", b"5\r\nab", b"5\r\nabcde\r\n", b"5\r\nabcde\r\n5\r\nabc", b"5\r\nabcdeX\r\n0\r\n\r\n"]
+
+
+@pytest.mark.parametrize("number", range(len(CUT)))
+def test_a_body_of_unknown_length_that_ends_early_leaves_nothing(door: Door, bucket: str, number: int) -> None:
+    ask = Ask("PUT", f"/{bucket}/unknown", headers={"transfer-encoding": "chunked"}, body=CUT[number])
+    replies = send(door, oss_v1(door, ask), patience_s=0.3)
+    fine(replies)
+    assert all(reply.status >= 400 for reply in replies)
+    assert send(door, sigv4(door, Ask("GET", f"/{bucket}/unknown")))[0].status == 404
+    whole = Ask("PUT", f"/{bucket}/known", headers={"transfer-encoding": "chunked"}, body=b"5\r\nabcde\r\n0\r\n\r\n")
+    assert send(door, oss_v1(door, whole))[0].status == 200
+    assert send(door, sigv4(door, Ask("GET", f"/{bucket}/known")))[0].body == b"abcde"
+
+
 def test_a_body_longer_than_promised_is_cut_there(door: Door, bucket: str) -> None:
     ask = Ask("PUT", f"/{bucket}/long", headers={"content-length": "3"}, body=b"abcGET / HTTP/1.1\r\n")
     replies = send(door, sigv4(door, ask))

@@ -95,24 +95,25 @@ def oss_v1(door: Door, ask: Ask) -> bytes:
 def send(door: Door, data: bytes, *, replies: int = 1, patience_s: float = WAIT_S_MAX) -> list[Reply]:
     """Send these bytes on a connection of their own and read so many replies, or what comes until the server hangs up.
     After `patience_s` without them the sender goes away, as one that dies in the middle does."""
+    bodiless = data.startswith(b"HEAD ")
     with socket.create_connection((door.host, door.port), timeout=patience_s) as connection:
         came = b""
         with contextlib.suppress(OSError):  # it may hang up on nonsense; what it said before still counts
             connection.sendall(data)
         with contextlib.suppress(OSError):
-            while len(parse(came)) < replies and (piece := connection.recv(65536)):
+            while len(parse(came, bodiless=bodiless)) < replies and (piece := connection.recv(65536)):
                 came += piece
-    return parse(came)
+    return parse(came, bodiless=bodiless)
 
 
-def parse(data: bytes) -> list[Reply]:
-    """All whole replies in these bytes, without "100 Continue" and its like."""
+def parse(data: bytes, *, bodiless: bool) -> list[Reply]:
+    """All whole replies in these bytes, without "100 Continue" and its like. `bodiless`: they answer HEAD."""
     replies = []
     while data.startswith(b"HTTP/") and b"\r\n\r\n" in data:
         head, _, data = data.partition(b"\r\n\r\n")
         first, *lines = head.decode("latin-1").split("\r\n")
         headers = {name.lower(): value.strip() for name, _, value in (line.partition(":") for line in lines)}
-        status, length = int(first.split()[1]), int(headers.get("content-length", 0))
+        status, length = int(first.split()[1]), 0 if bodiless else int(headers.get("content-length", 0))
         if len(data) < length:
             break
         if status >= 200:

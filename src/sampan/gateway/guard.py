@@ -49,17 +49,25 @@ class Guard:
 
     A root may do everything to what its own account owns, and nobody may do anything to what is another account's,
     unless policies say so. `resources` tells what paths are, by the first word of an action, `standings` what callers
-    are.
+    are. `used` takes note of a lasting key that was used, and for which service.
     """
 
-    def __init__(self, resources: Mapping[str, Resources], standings: Standings = roots_and_nobody) -> None:
+    def __init__(
+        self,
+        resources: Mapping[str, Resources],
+        standings: Standings = roots_and_nobody,
+        used: Callable[[str, str], None] = lambda key_id, service: None,
+    ) -> None:
         self._resources = resources
         self._standings = standings
+        self._used = used
 
     def allow(self, caller: Caller, command: Command, facts: Callable[[], Facts] = dict) -> None:
         """Return if every action on every path that the command touches is allowed. Raises Fault(DENIED, "action").
 
         `facts` gives what the request says for conditions; it is asked only if policies are."""
+        if caller.issued_ms is None and caller.key_id:
+            self._used(caller.key_id, command.action.partition(":")[0])
         known, owned = "", _NOBODYS  # a batch touches one bucket a thousand times: it is looked up once
         standing: Standing | None = None
         context: Facts = {}

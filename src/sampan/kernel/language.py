@@ -105,6 +105,8 @@ class Grammar(ABC):
     quantified: ClassVar[bool]
     """Whether operators may be IfExists, ForAnyValue: and ForAllValues:."""
     sid: ClassVar[re.Pattern[str]]
+    sid_written: ClassVar[bool]
+    """Whether a Sid is more than read past."""
     elements: ClassVar[frozenset[str]]
     """What a statement may have."""
     chars_max: ClassVar[Mapping[Purpose, int]]

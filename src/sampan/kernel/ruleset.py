@@ -1,20 +1,21 @@
 """Policies made ready to be asked often: what `policy.Plain` answers by looking at every statement, found by index.
 
-Statements are sorted by action once for each action that is asked for; those of an action by the beginning of the path
-that their resources have before the first wildcard or variable, up to the first slash. So of a thousand statements a
-question meets those that speak of its action and its bucket, and the order among them is kept.
+Statements are sorted by action once for each action that is asked for; those of an action by the beginning that their
+resources' paths have before the first wildcard or variable. So of a thousand statements a question meets those that
+speak of its action and whose beginning its own path has, and the order among them is kept.
 """
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable
 
+from sampan.kernel import wildcard
 from sampan.kernel.conditions import holds
 from sampan.kernel.policy import (
     Effect,
     Named,
     Question,
-    ResourcePattern,
     Statement,
     action_matches,
     principal_matches,
@@ -62,48 +63,49 @@ class Compiled:
 
 
 class _Index:
-    """The statements of one action: those for one first segment of a path, and those that may be for any."""
+    """The statements of one action: those for paths with a certain beginning, and those that may be for any."""
 
-    __slots__ = ("_anywhere", "_by_segment", "_merged")
+    __slots__ = ("_anywhere", "_by_beginning", "_lengths")
 
     def __init__(self, rows: Iterable[Row]) -> None:
         self._anywhere: list[Row] = []
-        self._by_segment: dict[str, list[Row]] = {}
-        self._merged: dict[str, list[Row]] = {}
+        self._by_beginning: dict[str, list[Row]] = {}
         for row in rows:
-            segments = _segments(row[3])
-            if segments is None:
+            beginnings = _beginnings(row[3])
+            if beginnings is None:
                 self._anywhere.append(row)
             else:
-                for segment in segments:
-                    self._by_segment.setdefault(segment, []).append(row)
+                for beginning in beginnings:
+                    self._by_beginning.setdefault(beginning, []).append(row)
+        self._lengths = sorted({len(beginning) for beginning in self._by_beginning})
 
     def candidates(self, question: Question) -> list[Row]:
         """In the order of the policies."""
-        segment = question.resource.path.partition("/")[0]
-        own = self._by_segment.get(segment)
-        if own is None:
+        path, length = question.resource.path, len(question.resource.path)
+        found: list[Row] = []
+        for beginning in self._lengths:
+            if beginning > length:
+                break
+            rows = self._by_beginning.get(path[:beginning])
+            if rows is not None:
+                found = found + rows if found else rows
+        if not found:
             return self._anywhere
-        merged = self._merged.get(segment)
-        if merged is None:
-            merged = sorted(self._anywhere + own, key=lambda row: row[0])
-            self._merged[segment] = merged
-        return merged
+        # A statement with several beginnings may be there twice: it is asked twice, and answers the same.
+        return sorted(self._anywhere + found, key=_order)
 
 
-def _segments(statement: Statement) -> set[str] | None:
-    """The first segments of the paths that the statement can be for, or None if that cannot be said."""
+def _order(row: Row) -> int:
+    return row[0]
+
+
+def _beginnings(statement: Statement) -> set[str] | None:
+    """The beginnings that the statement's paths can have, or None if that cannot be said."""
     if statement.but_resources:
         return None
-    found = set()
-    for pattern in statement.resources:
-        segment = _segment(pattern)
-        if segment is None:
-            return None
-        found.add(segment)
-    return found
+    found = {_VARYING.split(pattern.path, maxsplit=1)[0] for pattern in statement.resources}
+    return None if "" in found else found
 
 
-def _segment(pattern: ResourcePattern) -> str | None:
-    segment = pattern.path.partition("/")[0]
-    return None if any(character in segment for character in "*?$") else segment
+# What does not stand for itself in a pattern: wildcards, variables, and the characters that stand for wildcards.
+_VARYING = re.compile(f"[*?${''.join(wildcard.LITERAL.values())}]")

@@ -69,7 +69,7 @@ class _StatementWriter:
     def write(self) -> dict[str, Any]:
         statement = self._statement
         row: dict[str, Any] = {}
-        if statement.sid and self._grammar.sid.fullmatch(statement.sid):
+        if statement.sid and self._grammar.sid_written and self._grammar.sid.fullmatch(statement.sid):
             row["Sid"] = statement.sid
         row["Effect"] = "Allow" if statement.effect is Effect.ALLOW else "Deny"
         if statement.principals is not None:

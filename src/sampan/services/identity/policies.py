@@ -114,7 +114,7 @@ async def create_policy(context: Context, caller: Caller, command: CreatePolicy)
         check_room(tx, rows.policies(account), COUNT_MAX, what="policy")
         _save(tx, account, row)
         _save_version(tx, account, row, rows.VersionRow(1, document_row(command.document), now_ms))
-        return shown(tx, account, Found(command.policy, row=row))
+        return replace(shown(tx, account, Found(command.policy, row=row)), document=command.document)
 
     return await context.write(account, change)
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 
-from sampan.dialects.aliyun.oss import exchange, names, replies
+from sampan.dialects.aliyun.oss import exchange, names, policies, replies
 from sampan.dialects.aliyun.oss.exchange import OssExchange, invalid, undone
 from sampan.dialects.aliyun.wire.dates import iso_date
 from sampan.gateway.contract import Operation
@@ -136,10 +136,6 @@ def bind_location(x: OssExchange, _: bytes) -> HeadBucket:
     return _look(x, "GetBucketLocation")
 
 
-def bind_bucket_acl(x: OssExchange, _: bytes) -> HeadBucket:
-    return _look(x, "GetBucketAcl")
-
-
 def bind_versioning(x: OssExchange, _: bytes) -> HeadBucket:
     return _look(x, "GetBucketVersioning")
 
@@ -150,7 +146,7 @@ def render_bucket_info(x: OssExchange, info: BucketInfo) -> Reply:
         "BucketInfo",
         f"<Bucket>{_bucket(x, info)}"
         f"<DataRedundancyType>{info.note.get(REDUNDANCY_NOTE, 'LRS')}</DataRedundancyType>"
-        f"{replies.owner(info.owner)}<AccessControlList><Grant>private</Grant></AccessControlList>"
+        f"{replies.owner(info.owner)}<AccessControlList><Grant>{policies.grant(info)}</Grant></AccessControlList>"
         f"{f'<Versioning>{versioning}</Versioning>' if versioning else ''}"
         "<AccessMonitor>Disabled</AccessMonitor><BlockPublicAccess>false</BlockPublicAccess>"
         "<BucketPolicy><LogBucket></LogBucket><LogPrefix></LogPrefix></BucketPolicy>"
@@ -164,27 +160,8 @@ def render_location(x: OssExchange, info: BucketInfo) -> Reply:
     return replies.xml("LocationConstraint", names.location(info.places.get(CLOUD, x.region)))
 
 
-def render_bucket_acl(x: OssExchange, info: BucketInfo) -> Reply:
-    return acl(info.owner, "private")
-
-
-def acl(account: str, grant: str) -> Reply:
-    """OSS's ACL is a word, not a list."""
-    return replies.xml(
-        "AccessControlPolicy",
-        f"{replies.owner(account)}<AccessControlList><Grant>{grant}</Grant></AccessControlList>",
-    )
-
-
-def bind_put_bucket_acl(x: OssExchange, document: bytes) -> HeadBucket:
-    if "x-oss-acl" not in x.request.headers:
-        raise invalid("x-oss-acl", "", "x-oss-acl is required.")
-    _private(x)
-    return _look(x, "PutBucketAcl")
-
-
 def _private(x: OssExchange) -> None:
-    """Buckets are private until policies and other ACLs are done."""
+    """A bucket is made private; PutBucketAcl makes it something else."""
     value = x.request.headers.get("x-oss-acl", "private")
     if value in ("public-read", "public-read-write"):
         raise undone(f"x-oss-acl: {value}")
@@ -253,8 +230,6 @@ DELETE_BUCKET = Operation("DeleteBucket", bind_delete_bucket, render_deleted)
 GET_BUCKET_INFO = Operation("GetBucketInfo", bind_bucket_info, render_bucket_info)
 GET_BUCKET_LOCATION = Operation("GetBucketLocation", bind_location, render_location)
 GET_BUCKET_STAT = Operation("GetBucketStat", bind_bucket_stat, render_bucket_stat)
-GET_BUCKET_ACL = Operation("GetBucketAcl", bind_bucket_acl, render_bucket_acl)
-PUT_BUCKET_ACL = Operation("PutBucketAcl", bind_put_bucket_acl, render_done)
 GET_BUCKET_VERSIONING = Operation("GetBucketVersioning", bind_versioning, render_versioning)
 PUT_BUCKET_VERSIONING = Operation("PutBucketVersioning", bind_put_versioning, render_done, document=True)
 GET_BUCKET_TAGS = Operation("GetBucketTags", bind_get_bucket_tags, render_bucket_tags)

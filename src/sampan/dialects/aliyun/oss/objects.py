@@ -5,8 +5,9 @@ from __future__ import annotations
 from urllib.parse import unquote
 
 from sampan.dialects.aliyun.oss import exchange, names, replies, words
-from sampan.dialects.aliyun.oss.buckets import acl, tagging
+from sampan.dialects.aliyun.oss.buckets import tagging
 from sampan.dialects.aliyun.oss.exchange import OssExchange, clean, invalid
+from sampan.dialects.aliyun.oss.policies import acl
 from sampan.dialects.aliyun.oss.replies import shown
 from sampan.dialects.aliyun.wire.dates import http_date, iso_date
 from sampan.dialects.aliyun.wire.oss_claim import percent

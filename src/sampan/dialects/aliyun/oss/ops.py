@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from sampan.dialects.aliyun.oss import buckets, listings, objects, undone, uploads
+from sampan.dialects.aliyun.oss import buckets, listings, objects, policies, undone, uploads
 from sampan.dialects.aliyun.oss.routes import BUCKET, OBJECT, SERVICE, Route, Routes
 
 _COPY = ("x-oss-copy-source:",)
@@ -14,8 +14,11 @@ _DONE = (
     Route(buckets.GET_BUCKET_INFO, BUCKET, "GET", "bucketInfo"),
     Route(buckets.GET_BUCKET_LOCATION, BUCKET, "GET", "location"),
     Route(buckets.GET_BUCKET_STAT, BUCKET, "GET", "stat"),
-    Route(buckets.GET_BUCKET_ACL, BUCKET, "GET", "acl"),
-    Route(buckets.PUT_BUCKET_ACL, BUCKET, "PUT", "acl"),
+    Route(policies.GET_BUCKET_ACL, BUCKET, "GET", "acl"),
+    Route(policies.PUT_BUCKET_ACL, BUCKET, "PUT", "acl"),
+    Route(policies.GET_BUCKET_POLICY, BUCKET, "GET", "policy"),
+    Route(policies.PUT_BUCKET_POLICY, BUCKET, "PUT", "policy"),
+    Route(policies.DELETE_BUCKET_POLICY, BUCKET, "DELETE", "policy"),
     Route(buckets.GET_BUCKET_VERSIONING, BUCKET, "GET", "versioning"),
     Route(buckets.PUT_BUCKET_VERSIONING, BUCKET, "PUT", "versioning"),
     Route(buckets.GET_BUCKET_TAGS, BUCKET, "GET", "tagging"),

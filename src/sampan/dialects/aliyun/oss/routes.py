@@ -36,7 +36,8 @@ def _holds(test: str, params: Mapping[str, str], headers: Mapping[str, str]) -> 
 
 
 class Routes:
-    """A table of routes. Of those that fit, a route with a marker goes before one without, then the earlier one."""
+    """A table of routes. Of those that fit, a route with a marker goes before one without, then one that has more
+    demands (`also`), then the earlier one."""
 
     __slots__ = ("_index", "operations")
 
@@ -48,6 +49,10 @@ class Routes:
             markers.setdefault(route.marker, []).append(route)
             if route.operation not in operations:
                 operations.append(route.operation)
+        # What demands more is asked first, wherever it stands in the table.
+        for markers in self._index.values():
+            for rows in markers.values():
+                rows.sort(key=lambda route: not route.also)
         self.operations = tuple(operations)
 
     def find(self, level: str, method: str, params: Mapping[str, str], headers: Mapping[str, str]) -> Operation | None:

@@ -66,6 +66,7 @@ class RamGrammar(Grammar):
     quantified: ClassVar = False
     # RAM has no Sid: one is read past, and none is written.
     sid: ClassVar = re.compile(r"[A-Za-z0-9]*")
+    sid_written: ClassVar = False
     elements: ClassVar = frozenset(
         {"Sid", "Effect", "Principal", "NotPrincipal", "Action", "NotAction", "Resource", "Condition"}
     )

@@ -7,9 +7,9 @@ from collections.abc import Mapping
 
 from sampan.dialects.aws.s3 import names
 from sampan.dialects.aws.s3.exchange import S3Exchange
-from sampan.dialects.aws.s3.page import document, owner
+from sampan.dialects.aws.s3.page import document
 from sampan.gateway.http import Reply
-from sampan.gateway.xml import Element, escape, parse
+from sampan.gateway.xml import escape, parse
 from sampan.kernel.fault import Fault, Kind
 from sampan.kernel.names import Place
 from sampan.services.objects.model import (
@@ -76,11 +76,6 @@ def bind_head_bucket(exchange: S3Exchange, _: bytes) -> HeadBucket:
 def bind_get_versioning(exchange: S3Exchange, _: bytes) -> HeadBucket:
     """GET /bucket?versioning."""
     return HeadBucket(bucket=exchange.bucket, place=exchange.place, needs="GetBucketVersioning")
-
-
-def bind_get_bucket_acl(exchange: S3Exchange, _: bytes) -> HeadBucket:
-    """GET /bucket?acl."""
-    return HeadBucket(bucket=exchange.bucket, place=exchange.place, needs="GetBucketAcl")
 
 
 def render_head_bucket(exchange: S3Exchange, info: BucketInfo) -> Reply:
@@ -185,50 +180,3 @@ def bind_get_tagging(exchange: S3Exchange, _: bytes) -> GetBucketTags:
 def render_tagging(exchange: S3Exchange, tags: Mapping[str, str]) -> Reply:
     """The bucket's tags."""
     return write_tagging(tags)
-
-
-# --- access control lists --------------------------------------------------------------------------------------------
-# Every bucket and object belongs to its owner alone until there are policies. Reading says so; writing is accepted
-# where it asks for just that.
-
-
-def acl(account: str) -> Reply:
-    """An AccessControlPolicy that gives the owner full control and nobody else anything."""
-    grantee = owner(account, "Grantee").replace(
-        "<Grantee>", f'<Grantee xmlns:xsi="{_XSI}" xsi:type="CanonicalUser">', 1
-    )
-    return document(
-        "AccessControlPolicy",
-        f"{owner(account)}<AccessControlList><Grant>{grantee}<Permission>FULL_CONTROL</Permission></Grant>"
-        "</AccessControlList>",
-    )
-
-
-def check_acl(exchange: S3Exchange, body: bytes) -> None:
-    """Raises Fault(NOT_DONE, "operation") for a list that gives anything to anybody else than the owner.
-
-    The header x-amz-acl was checked with the other headers.
-    """
-    if not body:
-        if "x-amz-acl" not in exchange.headers:
-            raise Fault(Kind.INVALID, "document", "neither an ACL in the body nor one in x-amz-acl")
-        return
-    grants = parse(body, "AccessControlPolicy").find("AccessControlList")
-    if grants is None:
-        raise Fault(Kind.INVALID, "document", "AccessControlList is missing")
-    mine = names.canonical_id(exchange.caller.account)
-    for grant in grants.all("Grant"):
-        grantee = grant.find("Grantee") or Element("Grantee")
-        if grantee.get("ID") != mine or grant.get("Permission") != "FULL_CONTROL":
-            raise Fault(Kind.NOT_DONE, "operation", operation="grants to others than the owner")
-
-
-def bind_put_bucket_acl(exchange: S3Exchange, body: bytes) -> HeadBucket:
-    """PUT /bucket?acl."""
-    check_acl(exchange, body)
-    return HeadBucket(bucket=exchange.bucket, place=exchange.place, needs="PutBucketAcl")
-
-
-def render_bucket_acl(exchange: S3Exchange, info: BucketInfo) -> Reply:
-    """The owner's."""
-    return acl(info.owner)

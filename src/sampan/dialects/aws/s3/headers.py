@@ -48,6 +48,7 @@ _REFUSED = (
     "x-amz-bucket-namespace",
     "x-amz-object-annotation-directive",
 )
+_CANNED = ("public-read", "public-read-write", "authenticated-read")  # what a bucket alone can be given
 _HARMLESS: Mapping[str, tuple[str, ...]] = {
     "x-amz-acl": ("private", "bucket-owner-full-control", "bucket-owner-read"),
     "x-amz-object-ownership": ("BucketOwnerEnforced",),
@@ -63,7 +64,10 @@ def check_promises(exchange: S3Exchange) -> None:
     Raises Fault(NOT_DONE, "operation") or Fault(DENIED, "action").
     """
     headers = exchange.headers
+    settable = exchange.operation is not None and exchange.operation.name == "PutBucketAcl"
     for name in headers:
+        if settable and name == "x-amz-acl" and headers[name] in _CANNED:
+            continue
         if name.startswith(_REFUSED) and headers[name] not in _HARMLESS.get(name, ()):
             raise Fault(Kind.NOT_DONE, "operation", operation=f"header {name}", header=name)
     for name in ("x-amz-expected-bucket-owner", "x-amz-source-expected-bucket-owner"):

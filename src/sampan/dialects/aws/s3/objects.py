@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from sampan.dialects.aws.s3 import buckets, words
+from sampan.dialects.aws.s3 import buckets, policies, words
 from sampan.dialects.aws.s3.exchange import S3Exchange
 from sampan.dialects.aws.s3.headers import (
     WEBSITE,
@@ -319,10 +319,10 @@ def _look(exchange: S3Exchange, needs: str) -> HeadObject:
 
 def render_acl(exchange: S3Exchange, found: Found) -> Reply:
     """The owner's."""
-    return buckets.acl(found.info.owner)
+    return policies.acl(found.info.owner)
 
 
 def bind_put_acl(exchange: S3Exchange, body: bytes) -> HeadObject:
     """PUT /bucket/key?acl."""
-    buckets.check_acl(exchange, body)
+    policies.check_acl(exchange, body)
     return _look(exchange, "PutObjectAcl")

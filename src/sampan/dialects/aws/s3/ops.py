@@ -10,7 +10,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from sampan.dialects.aws.s3 import attributes, buckets, listing, objects, uploads
+from sampan.dialects.aws.s3 import attributes, buckets, listing, objects, policies, uploads
 from sampan.gateway.contract import Operation
 from sampan.gateway.http import Reply, Request
 from sampan.kernel.command import Command
@@ -74,8 +74,14 @@ def _buckets() -> list[Row]:
             buckets.bind_put_tagging, buckets.render_nothing, document=True,
         ),
         Row("DeleteBucketTagging", "DELETE", BUCKET, "tagging", buckets.bind_delete_tagging, buckets.render_nothing),
-        Row("GetBucketAcl", "GET", BUCKET, "acl", buckets.bind_get_bucket_acl, buckets.render_bucket_acl),
-        Row("PutBucketAcl", "PUT", BUCKET, "acl", buckets.bind_put_bucket_acl, buckets.render_done, document=True),
+        Row("GetBucketAcl", "GET", BUCKET, "acl", policies.bind_get_acl, policies.render_acl),
+        Row("PutBucketAcl", "PUT", BUCKET, "acl", policies.bind_put_acl, buckets.render_done, document=True),
+        Row("GetBucketPolicy", "GET", BUCKET, "policy", policies.bind_get_policy, policies.render_policy),
+        Row(
+            "PutBucketPolicy", "PUT", BUCKET, "policy",
+            policies.bind_put_policy, buckets.render_nothing, document=True,
+        ),
+        Row("DeleteBucketPolicy", "DELETE", BUCKET, "policy", policies.bind_delete_policy, buckets.render_nothing),
         Row("ListObjects", "GET", BUCKET, "", listing.bind_list_objects, listing.render_list_objects),
         Row("ListObjectsV2", "GET", BUCKET, "list-type", listing.bind_list_objects_v2, listing.render_list_objects_v2),
         Row("ListObjectVersions", "GET", BUCKET, "versions", listing.bind_list_versions, listing.render_list_versions),
@@ -188,7 +194,6 @@ _BUCKET_SETTINGS = (
     ("Put", "PUT", "NotificationConfiguration", "notification"),
     ("Get", "GET", "OwnershipControls", "ownershipControls"), ("Put", "PUT", "OwnershipControls", "ownershipControls"),
     ("Delete", "DELETE", "OwnershipControls", "ownershipControls"),
-    ("Get", "GET", "Policy", "policy"), ("Put", "PUT", "Policy", "policy"), ("Delete", "DELETE", "Policy", "policy"),
     ("Get", "GET", "PolicyStatus", "policyStatus"),
     ("Get", "GET", "Replication", "replication"), ("Put", "PUT", "Replication", "replication"),
     ("Delete", "DELETE", "Replication", "replication"),

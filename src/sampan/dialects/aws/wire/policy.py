@@ -96,6 +96,7 @@ class IamGrammar(Grammar):
     version_written: ClassVar = "2012-10-17"
     quantified: ClassVar = True
     sid: ClassVar = re.compile(r"[A-Za-z0-9]*")
+    sid_written: ClassVar = True
     elements: ClassVar = frozenset(
         {"Sid", "Effect", "Principal", "NotPrincipal", "Action", "NotAction", "Resource", "NotResource", "Condition"}
     )
