@@ -9,8 +9,8 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from tests.fuzz.conftest import files
-from tests.fuzz.wire import Ask, Reply, oss_v1, send, sigv4
+from tests.fuzz.conftest import Examples, files
+from tests.fuzz.wire import Ask, Reply, Sign, oss_v1, send, sigv4
 from tests.harness import Server
 from tests.stories.driver import Door
 from tests.stories.samples import MIB, body
@@ -75,7 +75,7 @@ def test_nonsense_is_refused(door: Door, number: int) -> None:
     assert all(reply.status >= 400 for reply in replies) or b"OPTIONS" in NONSENSE[number]
 
 
-def test_random_bytes(door: Door, examples) -> None:
+def test_random_bytes(door: Door, examples: Examples) -> None:
     methods = st.sampled_from([b"GET ", b"PUT ", b"POST ", b"HEAD ", b""])
 
     @settings(settings.get_profile("fuzz"), max_examples=examples(100, 5000))
@@ -115,7 +115,7 @@ def test_a_huge_target(door: Door, bucket: str) -> None:
 @pytest.mark.parametrize("dialect", [sigv4, oss_v1])
 @pytest.mark.parametrize("size", [10, 100_000, 3 * MIB])
 def test_a_body_shorter_than_promised_leaves_nothing(
-    watched: Server, door: Door, bucket: str, size: int, dialect
+    watched: Server, door: Door, bucket: str, size: int, dialect: Sign
 ) -> None:
     before = files(watched)
     data = body(size)
@@ -125,6 +125,21 @@ def test_a_body_shorter_than_promised_leaves_nothing(
     assert all(reply.status == 400 for reply in replies)
     assert send(door, sigv4(door, Ask("GET", f"/{bucket}/short")))[0].status == 404
     _settles(watched, before)
+
+
+CUT = [b"", b"5", b"5\r\nab", b"5\r\nabcde\r\n", b"5\r\nabcde\r\n5\r\nabc", b"5\r\nabcdeX\r\n0\r\n\r\n"]
+
+
+@pytest.mark.parametrize("number", range(len(CUT)))
+def test_a_body_of_unknown_length_that_ends_early_leaves_nothing(door: Door, bucket: str, number: int) -> None:
+    ask = Ask("PUT", f"/{bucket}/unknown", headers={"transfer-encoding": "chunked"}, body=CUT[number])
+    replies = send(door, oss_v1(door, ask), patience_s=0.3)
+    fine(replies)
+    assert all(reply.status >= 400 for reply in replies)
+    assert send(door, sigv4(door, Ask("GET", f"/{bucket}/unknown")))[0].status == 404
+    whole = Ask("PUT", f"/{bucket}/known", headers={"transfer-encoding": "chunked"}, body=b"5\r\nabcde\r\n0\r\n\r\n")
+    assert send(door, oss_v1(door, whole))[0].status == 200
+    assert send(door, sigv4(door, Ask("GET", f"/{bucket}/known")))[0].body == b"abcde"
 
 
 def test_a_body_longer_than_promised_is_cut_there(door: Door, bucket: str) -> None:

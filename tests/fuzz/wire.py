@@ -8,7 +8,7 @@ import hashlib
 import hmac
 import socket
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from email.utils import formatdate
 from urllib.parse import quote
@@ -56,6 +56,9 @@ class Ask:
         return self.path + ("?" + "&".join(pairs) if pairs else "")
 
 
+Sign = Callable[[Door, Ask], bytes]
+
+
 def sigv4(door: Door, ask: Ask, *, payload: str = "UNSIGNED-PAYLOAD") -> bytes:
     """The request signed as S3 wants it (AWS's "Authenticating Requests: Using the Authorization Header")."""
     stamp = time.strftime("%Y%m%dT%H%M%SZ", time.gmtime())
@@ -95,24 +98,25 @@ def oss_v1(door: Door, ask: Ask) -> bytes:
 def send(door: Door, data: bytes, *, replies: int = 1, patience_s: float = WAIT_S_MAX) -> list[Reply]:
     """Send these bytes on a connection of their own and read so many replies, or what comes until the server hangs up.
     After `patience_s` without them the sender goes away, as one that dies in the middle does."""
+    bodiless = data.startswith(b"HEAD ")
     with socket.create_connection((door.host, door.port), timeout=patience_s) as connection:
         came = b""
         with contextlib.suppress(OSError):  # it may hang up on nonsense; what it said before still counts
             connection.sendall(data)
         with contextlib.suppress(OSError):
-            while len(parse(came)) < replies and (piece := connection.recv(65536)):
+            while len(parse(came, bodiless=bodiless)) < replies and (piece := connection.recv(65536)):
                 came += piece
-    return parse(came)
+    return parse(came, bodiless=bodiless)
 
 
-def parse(data: bytes) -> list[Reply]:
-    """All whole replies in these bytes, without "100 Continue" and its like."""
+def parse(data: bytes, *, bodiless: bool) -> list[Reply]:
+    """All whole replies in these bytes, without "100 Continue" and its like. `bodiless`: they answer HEAD."""
     replies = []
     while data.startswith(b"HTTP/") and b"\r\n\r\n" in data:
         head, _, data = data.partition(b"\r\n\r\n")
         first, *lines = head.decode("latin-1").split("\r\n")
         headers = {name.lower(): value.strip() for name, _, value in (line.partition(":") for line in lines)}
-        status, length = int(first.split()[1]), int(headers.get("content-length", 0))
+        status, length = int(first.split()[1]), 0 if bodiless else int(headers.get("content-length", 0))
         if len(data) < length:
             break
         if status >= 200:

@@ -8,13 +8,13 @@ import peft
 import pytest
 import torch
 from safetensors.torch import load_file, save_file
-from tests.llm import reference
 
 from sampan.llm.adapters import Adapters
 from sampan.llm.engine import Engine, Options
 from sampan.llm.errors import BusyError, ModelError, RequestError, UnsupportedError
 from sampan.llm.loader import load
 from sampan.llm.request import Request, Sampling
+from tests.llm import reference
 
 ALL = ["q_proj", "k_proj", "v_proj", "o_proj", "gate_proj", "up_proj", "down_proj"]
 KINDS = {

@@ -7,12 +7,12 @@ import asyncio
 
 import pytest
 import torch
-from tests.llm import reference
 
 from sampan.llm import loader
 from sampan.llm.engine import Engine, Options
 from sampan.llm.errors import BusyError, RequestError
 from sampan.llm.request import Request, Sampling
+from tests.llm import reference
 
 COUNT = 24
 GREEDY = Sampling(temperature=0, tokens_max=COUNT, ignore_end=True)

@@ -5,13 +5,13 @@ from __future__ import annotations
 import gguf
 import pytest
 import torch
-from tests.llm import reference
 
 from sampan.llm.errors import ModelError, UnsupportedError
 from sampan.llm.gguf_file import _PARTS, GgufFile
 from sampan.llm.loader import load
 from sampan.llm.models.attention import Span
 from sampan.llm.models.decoder import Batch, Cache
+from tests.llm import reference
 
 LENGTH = 30
 

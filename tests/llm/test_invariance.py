@@ -11,11 +11,11 @@ import functools
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from tests.llm import reference
 
 from sampan.llm import loader
 from sampan.llm.engine import Engine, Options
 from sampan.llm.request import Request, Sampling
+from tests.llm import reference
 
 SHARED = reference.prompt(20, 99)
 LOOP = reference.prompt(5, 98) * 5

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import pytest
 import torch
-from tests.llm import reference
 
 from sampan.llm import loader
 from sampan.llm.models.attention import Span
 from sampan.llm.models.decoder import Batch, Cache
+from tests.llm import reference
 
 LENGTH = 48  # beyond the dynamic family's trained length (32) and all windows (8)
 CLOSE = 1e-4

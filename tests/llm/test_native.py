@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import pytest
 import torch
-from tests.llm import reference
 
 from sampan.llm import native
 from sampan.llm.loader import load
 from sampan.llm.models.attention import Plan, Span, attend
 from sampan.llm.models.steps import TorchSteps
+from tests.llm import reference
 
 CPU = torch.device("cpu")
 DTYPES = [torch.float32, torch.bfloat16]
@@ -90,9 +90,8 @@ def test_models_run_without(models, name, monkeypatch):
     without = load(models(name))
     assert without.kernels is None
     tokens = reference.prompt(20)
-    from tests.llm.test_models import run
-
     from sampan.llm.models.decoder import Cache
+    from tests.llm.test_models import run
 
     out = []
     for model in (with_kernels, without):

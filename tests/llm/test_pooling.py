@@ -5,12 +5,12 @@ from __future__ import annotations
 import pytest
 import torch
 import transformers
-from tests.llm import reference
-from tests.llm.languages import TEXTS
 
 from sampan.llm.errors import ModelError, RequestError
 from sampan.llm.loader import load
 from sampan.llm.pooling import Embedder, Pooler, Reranker
+from tests.llm import reference
+from tests.llm.languages import TEXTS
 
 LENGTHS = (1, 40, 7, 19, 40)
 

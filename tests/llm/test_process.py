@@ -8,13 +8,13 @@ import os
 import signal
 
 import pytest
-from tests.llm import reference
 
 from sampan.llm.__main__ import main
 from sampan.llm.engine import Engine, Options
 from sampan.llm.errors import ModelError, RequestError
 from sampan.llm.process import EngineProcess
 from sampan.llm.request import Request, Sampling
+from tests.llm import reference
 
 COUNT = 12
 

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import pytest
 import torch
-from tests.llm import reference
 
 from sampan.llm import quantise
 from sampan.llm.engine import Engine, Options
 from sampan.llm.loader import load
 from sampan.llm.request import Request, Sampling
+from tests.llm import reference
 
 
 def relative(ours, exact) -> float:

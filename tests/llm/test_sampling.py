@@ -7,13 +7,13 @@ import math
 import pytest
 import torch
 import transformers
-from tests.llm import reference
 from transformers.generation import logits_process as reference_filters
 
 from sampan.llm import sampler
 from sampan.llm.engine import Engine, Options
 from sampan.llm.loader import load
 from sampan.llm.request import Request, Sampling
+from tests.llm import reference
 
 DRAWS = 5000
 

@@ -19,7 +19,8 @@ _CRCS: dict[str, Callable[[bytes, int], int]] = {
     "crc64nvme": crc64nvme,
     "crc64xz": crc64.xz,
 }
-ALGORITHMS = frozenset({"md5", "sha1", "sha256", *_CRCS})
+_HASHES = {"md5": hashlib.md5, "sha1": hashlib.sha1, "sha256": hashlib.sha256}
+ALGORITHMS = frozenset({*_HASHES, *_CRCS})
 
 
 class LibraryDigester:
@@ -35,7 +36,7 @@ class LibraryDigester:
                 self._crcs[algorithm] = 0
             elif algorithm in ALGORITHMS:
                 # MD5 and SHA-1 detect accidents here; no security rests on them.
-                self._hashes[algorithm] = hashlib.new(algorithm, usedforsecurity=False)
+                self._hashes[algorithm] = _HASHES[algorithm](usedforsecurity=False)
             else:
                 raise KeyError(algorithm)
 
