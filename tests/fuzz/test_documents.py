@@ -9,6 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from tests.fuzz.conftest import Examples
 from tests.fuzz.test_wire import fine
 from tests.fuzz.wire import Ask, Reply, oss_v1, send, sigv4
 from tests.stories.driver import Door
@@ -145,7 +146,7 @@ def _may_succeed(operation: str, what: str) -> bool:
     } or operation in ("acl", "restore")
 
 
-def test_documents_made_up(door: Door, upload: str, examples) -> None:
+def test_documents_made_up(door: Door, upload: str, examples: Examples) -> None:
     names = st.sampled_from(ELEMENTS)
     texts = st.one_of(st.text(max_size=20), st.integers().map(str), st.sampled_from(["Enabled", "true", "null", ""]))
     leaf = texts.map(lambda text: text.replace("&", "&amp;").replace("<", "&lt;"))

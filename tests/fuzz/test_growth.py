@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import time
 
-from tests.fuzz.conftest import files, resident_kib
+from tests.fuzz.conftest import Examples, files, resident_kib
 from tests.fuzz.test_documents import BAD
 from tests.fuzz.wire import Ask, send, sigv4
 from tests.harness import Server
@@ -27,7 +27,7 @@ def _unkind(door: Door, bucket: str, rounds: int) -> None:
         send(door, b"GET / HTTP/1.1\r\nHost: x\r\nx: " + b"y" * 200_000, patience_s=0.1)
 
 
-def test_nothing_that_is_refused_stays(watched: Server, door: Door, bucket: str, examples) -> None:
+def test_nothing_that_is_refused_stays(watched: Server, door: Door, bucket: str, examples: Examples) -> None:
     before = files(watched)
     _unkind(door, bucket, 3)
     first_kib = resident_kib(watched)

@@ -10,6 +10,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from tests.fuzz.conftest import Examples
 from tests.fuzz.test_wire import fine
 from tests.fuzz.wire import Ask, oss_v1, send, sigv4
 from tests.harness import Server
@@ -92,7 +93,7 @@ def test_a_bucket_name_is_only_a_name(watched: Server, door: Door, name: str) ->
     assert outside(watched) == before
 
 
-def test_any_key_that_is_taken_is_kept(door: Door, bucket: str, examples) -> None:
+def test_any_key_that_is_taken_is_kept(door: Door, bucket: str, examples: Examples) -> None:
     """Random bytes: either refused, or read back under the same key."""
 
     @settings(settings.get_profile("fuzz"), max_examples=examples(60, 3000))

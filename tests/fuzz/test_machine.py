@@ -11,6 +11,7 @@ from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule, run_state_machine_as_test
 
+from tests.fuzz.conftest import Examples
 from tests.stories.driver import Can, Door, Driver, Origin, Refused, Told
 from tests.stories.driver_boto3 import Boto3
 from tests.stories.driver_oss2 import Oss2
@@ -154,7 +155,7 @@ class Objects(RuleBasedStateMachine):
             assert self.clouds[1].get(self.bucket, key, version=version).body == data
 
 
-def test_a_history_through_both_clouds(door: Door, examples) -> None:
+def test_a_history_through_both_clouds(door: Door, examples: Examples) -> None:
     class Machine(Objects):
         clouds = (Boto3("boto3", door), Oss2("oss2", door, signature=4))
         names = itertools.count()

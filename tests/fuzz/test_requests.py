@@ -7,8 +7,9 @@ import re
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from tests.fuzz.conftest import Examples
 from tests.fuzz.test_wire import fine
-from tests.fuzz.wire import SUBRESOURCES, Ask, oss_v1, send, sigv4
+from tests.fuzz.wire import SUBRESOURCES, Ask, Sign, oss_v1, send, sigv4
 from tests.stories.driver import Door
 
 METHODS = st.sampled_from(["GET", "HEAD", "PUT", "POST", "DELETE", "OPTIONS", "PATCH"])
@@ -47,10 +48,10 @@ ASKS = st.builds(
 )
 
 
-def test_every_request_gets_a_reply_in_the_vendors_form(door: Door, bucket: str, examples) -> None:
+def test_every_request_gets_a_reply_in_the_vendors_form(door: Door, bucket: str, examples: Examples) -> None:
     @settings(settings.get_profile("fuzz"), max_examples=examples(250, 20_000))
     @given(ASKS, st.sampled_from([sigv4, oss_v1]))
-    def run(ask: Ask, sign) -> None:
+    def run(ask: Ask, sign: Sign) -> None:
         (reply,) = send(door, sign(door, ask))
         fine([reply])
         ours = "x-amz-request-id" if sign is sigv4 else "x-oss-request-id"

@@ -9,8 +9,8 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from tests.fuzz.conftest import files
-from tests.fuzz.wire import Ask, Reply, oss_v1, send, sigv4
+from tests.fuzz.conftest import Examples, files
+from tests.fuzz.wire import Ask, Reply, Sign, oss_v1, send, sigv4
 from tests.harness import Server
 from tests.stories.driver import Door
 from tests.stories.samples import MIB, body
@@ -75,7 +75,7 @@ def test_nonsense_is_refused(door: Door, number: int) -> None:
     assert all(reply.status >= 400 for reply in replies) or b"OPTIONS" in NONSENSE[number]
 
 
-def test_random_bytes(door: Door, examples) -> None:
+def test_random_bytes(door: Door, examples: Examples) -> None:
     methods = st.sampled_from([b"GET ", b"PUT ", b"POST ", b"HEAD ", b""])
 
     @settings(settings.get_profile("fuzz"), max_examples=examples(100, 5000))
@@ -115,7 +115,7 @@ def test_a_huge_target(door: Door, bucket: str) -> None:
 @pytest.mark.parametrize("dialect", [sigv4, oss_v1])
 @pytest.mark.parametrize("size", [10, 100_000, 3 * MIB])
 def test_a_body_shorter_than_promised_leaves_nothing(
-    watched: Server, door: Door, bucket: str, size: int, dialect
+    watched: Server, door: Door, bucket: str, size: int, dialect: Sign
 ) -> None:
     before = files(watched)
     data = body(size)

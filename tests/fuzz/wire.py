@@ -8,7 +8,7 @@ import hashlib
 import hmac
 import socket
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from email.utils import formatdate
 from urllib.parse import quote
@@ -54,6 +54,9 @@ class Ask:
     def target(self) -> str:
         pairs = [_word(name) + ("" if value is None else "=" + _word(value)) for name, value in self.query]
         return self.path + ("?" + "&".join(pairs) if pairs else "")
+
+
+Sign = Callable[[Door, Ask], bytes]
 
 
 def sigv4(door: Door, ask: Ask, *, payload: str = "UNSIGNED-PAYLOAD") -> bytes:
