@@ -12,7 +12,14 @@ from sampan import app
 from sampan.config import Config
 
 PAGE = Path("docs/coverage.md")
-TITLES = {"aws/s3": "Amazon S3", "aliyun/oss": "Alibaba Cloud OSS", "aws/iam": "AWS IAM", "aws/sts": "AWS STS"}
+TITLES = {
+    "aws/s3": "Amazon S3",
+    "aliyun/oss": "Alibaba Cloud OSS",
+    "aws/iam": "AWS IAM",
+    "aws/sts": "AWS STS",
+    "aliyun/ram": "Alibaba Cloud RAM",
+    "aliyun/sts": "Alibaba Cloud STS",
+}
 
 _HEAD = """\
 # Coverage

@@ -116,7 +116,7 @@ async def update_entity(context: Context, caller: Caller, command: UpdateEntity)
         row.updated_ms = now_ms
         row.path = row.path if command.new_path is None else command.new_path
         row.description = row.description if command.description is None else command.description
-        row.note = row.note if command.note is None else dict(command.note)
+        row.note = {**row.note, **(command.note or {})}
         row.trust = row.trust if trust is None else trust
         row.session_s_max = row.session_s_max if command.session_s_max is None else command.session_s_max
         if command.new_name is not None and command.new_name != row.name:

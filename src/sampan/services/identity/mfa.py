@@ -73,13 +73,21 @@ async def bind_mfa_device(context: Context, caller: Caller, command: BindMfaDevi
 async def unbind_mfa_device(context: Context, caller: Caller, command: UnbindMfaDevice) -> None:
     def change(tx: Transaction) -> None:
         user_id = _user_id(tx, caller, command.user)
-        row = _find(tx, caller.account, command.name)
+        row = _bound(tx, caller.account, user_id) if not command.name else _find(tx, caller.account, command.name)
         if row.user != user_id:
             raise _missing(command.name)
         row.user, row.bound_ms = None, None
         tx.put(rows.device(caller.account, row.name), rows.encode(row))
 
     await context.write(caller.account, change)
+
+
+def _bound(view: View, account: str, user_id: str) -> rows.DeviceRow:
+    """The first of a user's devices. Raises MISSING "mfa device"."""
+    for row in _all(view, account):
+        if row.user == user_id:
+            return row
+    raise Fault(Kind.MISSING, "mfa device", "the user has no device", user=user_id)
 
 
 async def delete_mfa_device(context: Context, caller: Caller, command: DeleteMfaDevice) -> None:

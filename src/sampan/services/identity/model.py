@@ -540,9 +540,9 @@ class SetAlias(IdentityCommand):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class GetAlias(IdentityCommand):
-    """-> str | None."""
+    """-> str | None. Whoever may see the account's summary may see this."""
 
-    action: ClassVar[str] = "identity:GetAlias"
+    action: ClassVar[str] = "identity:GetSummary"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from sampan.kernel.caller import Caller
 from sampan.kernel.fault import Fault, Kind
@@ -114,14 +114,15 @@ async def create_policy(context: Context, caller: Caller, command: CreatePolicy)
         check_room(tx, rows.policies(account), COUNT_MAX, what="policy")
         _save(tx, account, row)
         _save_version(tx, account, row, rows.VersionRow(1, document_row(command.document), now_ms))
-        return shown(tx, account, Found(command.policy, row=row))
+        return replace(shown(tx, account, Found(command.policy, row=row)), document=command.document)
 
     return await context.write(account, change)
 
 
 async def get_policy(context: Context, caller: Caller, command: GetPolicy) -> Policy:
     with context.store.view() as view:
-        return shown(view, caller.account, find(view, context, caller.account, command.policy))
+        found = find(view, context, caller.account, command.policy)
+        return replace(shown(view, caller.account, found), document=current(view, caller.account, found))
 
 
 async def delete_policy(context: Context, caller: Caller, command: DeletePolicy) -> None:

@@ -143,7 +143,7 @@ class MfaDevice:
 @dataclass(frozen=True, slots=True)
 class Policy:
     """A managed policy. `cloud` is the cloud whose own it is, or "" for an account's. `document` is that of the default
-    version, which GetPolicy alone tells."""
+    version, which CreatePolicy and GetPolicy tell."""
 
     policy: str
     name: str
