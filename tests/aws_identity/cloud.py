@@ -16,8 +16,8 @@ from botocore import UNSIGNED
 from botocore.awsrequest import AWSPreparedRequest, AWSResponse
 from botocore.config import Config
 
-from sampan.dialects.aws.iam import managed
 from sampan.dialects.aws.iam.dialect import IamDialect
+from sampan.dialects.aws.iam.provided import PROVIDED
 from sampan.dialects.aws.s3.dialect import S3Dialect
 from sampan.dialects.aws.sts.dialect import StsDialect
 from sampan.dialects.aws.wire.policy import IamReader
@@ -59,7 +59,7 @@ class Cloud:
         self.clock = Clock()
         self.clock.ms = int(time.time()) * 1000
         self.audit = Lines()
-        self.identity = Identity(store, self.clock, chance, SEALER, languages, managed.policies())
+        self.identity = Identity(store, self.clock, chance, SEALER, languages, PROVIDED)
         homes = {"aws": "us-east-1", "aliyun": "cn-hangzhou"}
         objects = Objects(store, MemoryBlobs(chance), self.clock, chance, digests, homes, languages)
         asyncio.run(self.identity.adopt_root(KEY_ID, SECRET))

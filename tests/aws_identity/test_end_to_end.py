@@ -13,7 +13,7 @@ import pytest
 from botocore.exceptions import ClientError
 from cryptography.hazmat.primitives.asymmetric import ec
 
-from sampan.dialects.aws.iam import managed
+from sampan.dialects.aws.iam.provided import PROVIDED
 from sampan.kernel.caller import Caller
 from sampan.services.identity.model import PutProvider
 from sampan.services.identity.service import ROOT_ACCOUNT
@@ -114,7 +114,7 @@ def test_awss_own_policies_say_what_they_are_called_for(cloud: Cloud) -> None:
     iam = cloud.client("iam")
     cloud.client("s3").create_bucket(Bucket="harbour")
     own = iam.list_policies(Scope="AWS")["Policies"]
-    assert len(own) == len(managed.policies())
+    assert len(own) == len(PROVIDED)
     document = iam.get_policy_version(PolicyArn=own[0]["Arn"], VersionId="v1")["PolicyVersion"]["Document"]
     assert document["Statement"][0]["Action"] == ["*"]
     keys = user(cloud, "ann")
