@@ -542,7 +542,7 @@ class SetAlias(IdentityCommand):
 class GetAlias(IdentityCommand):
     """-> str | None. Whoever may see the account's summary may see this."""
 
-    action: ClassVar[str] = "identity:GetSummary"
+    action: ClassVar[str] = "identity:GetAlias"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
