@@ -25,9 +25,14 @@ from sampan import __version__
 from sampan.config import Config
 from sampan.dialects.aliyun.oss.dialect import OssDialect
 from sampan.dialects.aliyun.ram import provided as ram
+from sampan.dialects.aliyun.ram.dialect import RamDialect
+from sampan.dialects.aliyun.sts.dialect import AliyunStsDialect
+from sampan.dialects.aliyun.wire.openapi_signature import KEPT_MS
 from sampan.dialects.aliyun.wire.policy import RamReader
 from sampan.dialects.aws.iam import provided as iam
+from sampan.dialects.aws.iam.dialect import IamDialect
 from sampan.dialects.aws.s3.dialect import S3Dialect
+from sampan.dialects.aws.sts.dialect import StsDialect
 from sampan.dialects.aws.wire.policy import IamReader
 from sampan.engines import authority, credentials
 from sampan.engines.blobs_disk import DiskBlobs
@@ -35,6 +40,7 @@ from sampan.engines.clock_system import SystemChance, SystemClock
 from sampan.engines.credentials import Credentials
 from sampan.engines.digests import LibraryDigests
 from sampan.engines.folder import DataFolder, FolderError
+from sampan.engines.nonces import NonceTable
 from sampan.engines.sealer import AesSealer, load_key
 from sampan.engines.store_sqlite import Damaged, SqliteStore
 from sampan.gateway import logs, metrics
@@ -209,7 +215,15 @@ def _identity(config: Config, store: SqliteStore) -> Identity:
 
 def dialects(config: Config) -> tuple[Dialect, ...]:
     """Every protocol that is spoken."""
-    return (S3Dialect(config.domains, config.region_aws), OssDialect(config.domains, config.region_aliyun))
+    nonces = NonceTable(_counters_folder(config) / "nonces", KEPT_MS)
+    return (
+        S3Dialect(config.domains, config.region_aws),
+        IamDialect(),
+        StsDialect(),
+        OssDialect(config.domains, config.region_aliyun),
+        RamDialect(config.region_aliyun, nonces),
+        AliyunStsDialect(config.region_aliyun, nonces),
+    )
 
 
 def worker(prepared: Prepared, parent: int) -> Gateway:
