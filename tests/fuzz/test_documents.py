@@ -146,6 +146,7 @@ def _may_succeed(operation: str, what: str) -> bool:
     } or operation in ("acl", "restore")
 
 
+@pytest.mark.timeout(3600)  # with --long
 def test_documents_made_up(door: Door, upload: str, examples: Examples) -> None:
     names = st.sampled_from(ELEMENTS)
     texts = st.one_of(st.text(max_size=20), st.integers().map(str), st.sampled_from(["Enabled", "true", "null", ""]))

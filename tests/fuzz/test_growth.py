@@ -5,6 +5,8 @@ from __future__ import annotations
 import os
 import time
 
+import pytest
+
 from tests.fuzz.conftest import Examples, files, resident_kib
 from tests.fuzz.test_documents import BAD
 from tests.fuzz.wire import Ask, send, sigv4
@@ -27,6 +29,7 @@ def _unkind(door: Door, bucket: str, rounds: int) -> None:
         send(door, b"GET / HTTP/1.1\r\nHost: x\r\nx: " + b"y" * 200_000, patience_s=0.1)
 
 
+@pytest.mark.timeout(3600)  # with --long
 def test_nothing_that_is_refused_stays(watched: Server, door: Door, bucket: str, examples: Examples) -> None:
     before = files(watched)
     _unkind(door, bucket, 3)

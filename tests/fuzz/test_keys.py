@@ -93,6 +93,7 @@ def test_a_bucket_name_is_only_a_name(watched: Server, door: Door, name: str) ->
     assert outside(watched) == before
 
 
+@pytest.mark.timeout(3600)  # with --long
 def test_any_key_that_is_taken_is_kept(door: Door, bucket: str, examples: Examples) -> None:
     """Random bytes: either refused, or read back under the same key."""
 

@@ -155,6 +155,7 @@ class Objects(RuleBasedStateMachine):
             assert self.clouds[1].get(self.bucket, key, version=version).body == data
 
 
+@pytest.mark.timeout(3600)  # with --long
 def test_a_history_through_both_clouds(door: Door, examples: Examples) -> None:
     class Machine(Objects):
         clouds = (Boto3("boto3", door), Oss2("oss2", door, signature=4))
@@ -163,6 +164,6 @@ def test_a_history_through_both_clouds(door: Door, examples: Examples) -> None:
     run_state_machine_as_test(
         Machine,
         settings=settings(
-            settings.get_profile("fuzz"), max_examples=examples(12, 1000), stateful_step_count=examples(25, 60)
+            settings.get_profile("fuzz"), max_examples=examples(12, 400), stateful_step_count=examples(25, 50)
         ),
     )

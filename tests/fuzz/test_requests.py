@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -48,6 +49,7 @@ ASKS = st.builds(
 )
 
 
+@pytest.mark.timeout(3600)  # with --long
 def test_every_request_gets_a_reply_in_the_vendors_form(door: Door, bucket: str, examples: Examples) -> None:
     @settings(settings.get_profile("fuzz"), max_examples=examples(250, 20_000))
     @given(ASKS, st.sampled_from([sigv4, oss_v1]))

@@ -75,6 +75,7 @@ def test_nonsense_is_refused(door: Door, number: int) -> None:
     assert all(reply.status >= 400 for reply in replies) or b"OPTIONS" in NONSENSE[number]
 
 
+@pytest.mark.timeout(3600)  # with --long
 def test_random_bytes(door: Door, examples: Examples) -> None:
     methods = st.sampled_from([b"GET ", b"PUT ", b"POST ", b"HEAD ", b""])
 
