@@ -208,10 +208,24 @@ def _welcome(prepared: app.Prepared) -> str:
         lines.append(f"  trust this         {prepared.certificates.authority}")
     lines += [
         "",
-        '  eval "$(sampan env)"   points the SDKs in a shell at it',
-        "  sampan tour            shows what it does, with the real SDKs",
-        "  Ctrl-C                 stops it",
+        *_aligned(
+            (f'eval "$({_program()} env)"', "points the SDKs in a shell at it"),
+            (f"{_program()} tour", "shows what it does, with the real SDKs"),
+            ("Ctrl-C", "stops it"),
+        ),
     ]
     if find_spec("torch") is None:
         lines += ["", "  Models are left out: pip install 'sampan[llm]' adds them."]
     return "\n".join(lines)
+
+
+def _aligned(*rows: tuple[str, str]) -> list[str]:
+    width = max(len(what) for what, _ in rows)
+    return [f"  {what.ljust(width)}   {why}" for what, why in rows]
+
+
+def _program() -> str:
+    """What a person types: in a clone, the launcher beside the virtual environment that it made."""
+    launcher = Path(sys.prefix).parent / "sampan"
+    in_clone = Path(sys.prefix).name == ".venv" and launcher.is_file() and Path.cwd() == launcher.parent
+    return "./sampan" if in_clone else "sampan"
