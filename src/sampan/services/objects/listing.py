@@ -36,7 +36,7 @@ async def list_objects(context: Context, caller: Caller, command: ListObjects) -
         bucket = find_bucket(view, command)
         base = rows.all_current(bucket.id)
         end = rows.successor(base + command.prefix.encode())
-        start = base + max(command.prefix, command.after).encode()
+        start = base + command.prefix.encode()
         if command.after and command.after >= command.prefix:
             start = _start_after(base, command.prefix, command.delimiter, command.after)
         while True:
@@ -166,7 +166,7 @@ def _versions_of(view: View, bucket: rows.BucketRow, key: str, after: str | None
         passed = passed or row.version == after
         latest = False
     start = rows.versions(bucket.id, key)
-    order = rows.order_of(after) if after not in (None, NULL_VERSION) and after is not None else None
+    order = None if after is None else rows.order_of(after)  # the null version's id holds none
     if not passed and order is not None:
         # Go there at once, also if that version is gone by now.
         start, passed, latest = rows.version(bucket.id, key, order) + b"\0", True, False

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Iterator
+from itertools import islice
 
 from sampan.kernel.fault import Fault
 from sampan.kernel.ports import Transaction
@@ -60,13 +61,8 @@ def referred_blobs(context: Context) -> Iterator[tuple[str, bool]]:
                     yield blob_id, now.get(key) is None or now.get(trash) is not None
 
 
-def _take(ids: object) -> list[str]:
-    found: list[str] = []
-    for blob_id in ids:  # type: ignore[attr-defined]
-        found.append(blob_id)
-        if len(found) == BATCH:
-            break
-    return found
+def _take(ids: Iterator[str]) -> list[str]:
+    return list(islice(ids, BATCH))
 
 
 async def empty_trash(context: Context, started_ms: int) -> bool:
