@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from typing import Any, Protocol
 
 from sampan.gateway.http import Reply, Request
+from sampan.kernel import limits
 from sampan.kernel.body import Bytes, Inflow
 from sampan.kernel.caller import ANONYMOUS, Caller, Keyring
 from sampan.kernel.command import Command
@@ -97,13 +98,15 @@ class Operation:
     """One row of a dialect's table, named as the vendor names it.
 
     `bind` turns the exchange (and, if `document`, the whole small body, verified) into a command; None says that
-    Sampan does not do the operation yet. `render` turns the service's result into a reply.
+    Sampan does not do the operation yet. `render` turns the service's result into a reply. A document has at most
+    `document_bytes_max` bytes.
     """
 
     name: str
     bind: Callable[[Any, bytes], Command] | None = None
     render: Callable[[Any, Any], Reply] | None = None
     document: bool = False
+    document_bytes_max: int = limits.DOCUMENT_BYTES_MAX
 
 
 class Dialect(Protocol):
