@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from sampan.dialects.aws.iam import account, api_keys, credentials, entities, policies
+from sampan.dialects.aws.iam import account, api_keys, credentials, entities, policies, simulation
 from sampan.dialects.aws.wire import identity_words, model
 from sampan.dialects.aws.wire.query import QueryProtocol
 from sampan.dialects.aws.wire.service import ServiceDialect
@@ -35,6 +35,7 @@ class IamDialect(ServiceDialect):
                 **credentials.devices(),
                 **policies.managed(),
                 **policies.of_entities(),
+                **simulation.operations(),
                 **account.operations(),
             },
             identity_words.IAM,
