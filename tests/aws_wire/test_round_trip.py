@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from functools import lru_cache
 from typing import Any
 
@@ -10,6 +11,9 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from sampan.dialects.aws.wire.protocol import Refusal
+from sampan.dialects.aws.wire.validation import validate
+from sampan.gateway.contract import FAULTS
+from sampan.kernel.fault import Fault
 from tests.aws_wire.sdk import Service, plain, values
 
 OPERATIONS = [
@@ -106,3 +110,28 @@ def test_the_sdk_reads_our_errors(name: str, protocol: str) -> None:
         )
     told = door.parsed(door.ours.refuse(Refusal("ThrottlingException", 400, "slowly"), "R"), None)
     assert (told["Error"]["Code"], told["Error"]["Message"]) == ("ThrottlingException", "slowly")
+
+
+@pytest.mark.parametrize(("name", "protocol", "operation"), CASES[::4])
+def test_what_is_damaged_is_refused_or_read_but_never_a_mistake_of_ours(
+    name: str, protocol: str, operation: str
+) -> None:
+    door = service(name, protocol)
+    model = door.sdk.operation_model(operation)
+
+    @settings(few, max_examples=25)
+    @given(values(model.input_shape), st.data())
+    def check(params: dict[str, Any], data: st.DataObject) -> None:
+        sent = door.sent(model, params)
+        body = bytearray(sent.body)
+        for _ in range(data.draw(st.integers(1, 4))):
+            at = data.draw(st.integers(0, len(body)))
+            body[at : at + data.draw(st.integers(0, 2))] = data.draw(st.binary(max_size=2))
+        query = data.draw(st.sampled_from((sent.query, "%ff=1", "Action=" + operation, "a=1&a=1")))
+        try:
+            found, read = door.ours.read(replace(sent, query=query).request(), bytes(body))
+            validate(found.input, read)
+        except Fault as fault:
+            assert (fault.kind, fault.noun) in FAULTS
+
+    check()

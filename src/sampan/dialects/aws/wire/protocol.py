@@ -17,12 +17,14 @@ from sampan.gateway.http import Reply, Request
 
 @dataclass(frozen=True, slots=True)
 class Refusal:
-    """An error, as it is told. `code` is the name of one of the model's errors, or of one that all services have;
-    `details` are values of that error's shape beside its message."""
+    """An error, as it is told. `code` is the name of one of the model's errors, or of one that all services have, and
+    `old` what the query protocol calls it if the model does not say; `details` are values of that error's shape beside
+    its message."""
 
     code: str
     status: int
     message: str
+    old: str = ""
     details: Mapping[str, Any] = field(default_factory=dict)
 
 

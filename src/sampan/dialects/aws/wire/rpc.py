@@ -55,7 +55,7 @@ class _Rpc:
         reply = self._reply(refusal.status, self._format.encode(tree))
         if self._model.query_errors:
             whose = "Receiver" if refusal.status >= 500 else "Sender"
-            code = error.code if error is not None else query_code(refusal.code)
+            code = refusal.old or (error.code if error is not None else query_code(refusal.code))
             reply.headers.append(("x-amzn-query-error", f"{code};{whose}"))
         return reply
 

@@ -212,7 +212,7 @@ class ServiceDialect:
 
     def _refusal(self, protocol: WireProtocol, fault: Fault) -> Refusal:
         word, message = tell(self._words[protocol], fault)
-        return Refusal(word.code, word.status, message)
+        return Refusal(word.code, word.status, message, word.old)
 
 
 def _check_digest(call: Call, *, streaming: bool) -> None:

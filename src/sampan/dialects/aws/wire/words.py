@@ -16,12 +16,14 @@ from sampan.kernel.fault import Fault, Kind
 
 @dataclass(frozen=True, slots=True)
 class Word:
-    """`text` may name the fault's facts, in braces. `telling`: the fault's own `why` is the better text."""
+    """`text` may name the fault's facts, in braces. `telling`: the fault's own `why` is the better text. `old` is the
+    code in the query protocol, where the model does not say it."""
 
     code: str
     status: int
     text: str
     telling: bool = False
+    old: str = ""
 
 
 Words = Mapping[tuple[Kind, str], Word]

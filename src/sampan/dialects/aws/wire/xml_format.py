@@ -40,7 +40,7 @@ def document(root: str, namespace: str, content: str, extra: str = "") -> bytes:
 
 def told(error: Error | None, refusal: Refusal, request_id: str) -> str:
     """The content of an error's document."""
-    code = error.code if error is not None else refusal.code
+    code = refusal.old or (error.code if error is not None else refusal.code)
     more = elements(error.shape, refusal.details) if error is not None else ""
     whose = "Receiver" if refusal.status >= 500 else "Sender"
     return (
