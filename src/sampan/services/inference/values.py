@@ -122,7 +122,7 @@ class Stream:
 @dataclass(frozen=True, slots=True)
 class Turn:
     """A question and its answer that were kept: `messages` is all that was said up to and with the answer, `note` the
-    dialect's own JSON. `previous` is the turn that it went on from."""
+    dialect's own JSON. `previous` is the turn that it went on from. `finish` and `usage` are the answer's."""
 
     id: str
     account: str
@@ -131,6 +131,8 @@ class Turn:
     messages: tuple[Message, ...]
     note: bytes
     previous: str = ""
+    finish: Finish = Finish.STOP
+    usage: Usage = Usage()
 
 
 # --- files and batches ------------------------------------------------------------------------------------------------
