@@ -137,7 +137,7 @@ def _bench(engine: Engine, given: argparse.Namespace) -> int:
     sampling = Sampling(temperature=0, tokens_max=given.tokens, ignore_end=True)
     for count in given.requests:
         size = (count, given.prompt)
-        prompts = torch.randint(0, engine.model.config.vocabulary, size, generator=generator).tolist()
+        prompts = torch.randint(0, engine.traits.vocabulary, size, generator=generator).tolist()
         for prompt in prompts:
             engine.add(Request(tuple(prompt), sampling))
         started = time.perf_counter()

@@ -10,6 +10,7 @@ from torch import Tensor
 
 from sampan.llm import config as configuration
 from sampan.llm.config import ModelConfig
+from sampan.llm.contract import Runner
 from sampan.llm.errors import ModelError, UnsupportedError
 from sampan.llm.models.decoder import Decoder, Layer
 from sampan.llm.models.layers import Linear, linear
@@ -53,6 +54,30 @@ def load(
         raise ModelError(f"{path} is not a folder")
     config = configuration.read(path)
     return build(config, Safetensors(path), dtype=dtype, device=device, form=form, progress=progress)
+
+
+def open_any(
+    folder: str | Path,
+    *,
+    dtype: str = "auto",
+    device: str = "cpu",
+    form: Form = linear,
+    progress: Progress | None = None,
+) -> Decoder | Runner:
+    """As `load`; what is not known here is run by transformers. Raises ModelError, and UnsupportedError if there is no
+    transformers, or if it does not know the model either."""
+    try:
+        return load(folder, dtype=dtype, device=device, form=form, progress=progress)
+    except UnsupportedError as error:
+        if not Path(folder).is_dir():
+            raise
+        try:
+            from sampan.llm.foreign import loader as foreign  # here: transformers is an extra, and slow to import
+        except ImportError:
+            raise UnsupportedError(f"{error}; pip install 'sampan[transformers]' to run it by transformers") from error
+        if form is not linear:
+            raise UnsupportedError("a model that transformers runs keeps its weights as they are") from error
+        return foreign.load(Path(folder), dtype=dtype, device=device)
 
 
 def build(
