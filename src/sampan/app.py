@@ -72,8 +72,13 @@ class Trouble(Exception):  # noqa: N818 - what a person would call it
 
 
 def credentials_file(config: Config) -> Path:
-    """Where the root's access key is kept."""
+    """Where the root's access key and its API key are kept."""
     return config.data / "credentials.toml"
+
+
+def known_root(config: Config) -> Credentials | None:
+    """The root's keys as the last start has written them. Raises OSError, or ValueError for a damaged file."""
+    return credentials.read(credentials_file(config))
 
 
 def server_file(config: Config) -> Path:
@@ -152,22 +157,29 @@ def open_objects(config: Config) -> Iterator[Objects]:
 
 
 def _root(config: Config) -> Credentials:
-    """The root's credentials: the configuration's, else the file's, else new ones. Then all three agree."""
-    found = credentials.read(credentials_file(config))
+    """The root's keys, each of them the configuration's, else the file's, else new. Then all three agree."""
+    found = known_root(config)
     store = SqliteStore(config.data / "store")
     try:
         identity = _identity(config, store)
+        api_key = config.root_api_key or (found and found.api_key) or identity.new_api_key()
         if config.root_access_key_id:
-            wanted = Credentials(ROOT_ACCOUNT, config.root_access_key_id, config.root_access_key_secret)
+            pair = config.root_access_key_id, config.root_access_key_secret
         else:
-            wanted = found or Credentials(ROOT_ACCOUNT, *identity.new_credentials())
+            pair = (found.access_key_id, found.access_key_secret) if found else identity.new_credentials()
+        wanted = Credentials(ROOT_ACCOUNT, *pair, api_key)
         # The file first: a key that works, and that nobody knows, is worse than one that does not work yet.
         if wanted != found:
             credentials.write(credentials_file(config), wanted)
-        asyncio.run(identity.adopt_root(wanted.access_key_id, wanted.access_key_secret))
+        asyncio.run(_adopt(identity, wanted))
     finally:
         store.close()
     return wanted
+
+
+async def _adopt(identity: Identity, root: Credentials) -> None:
+    await identity.adopt_root(root.access_key_id, root.access_key_secret)
+    await identity.adopt_root_api_key(root.api_key)
 
 
 def _certificates(config: Config) -> authority.Certificates | None:

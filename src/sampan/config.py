@@ -31,8 +31,8 @@ class Config:
 
     `data` holds everything that must survive. `domains` are the names below which a first label is a bucket, beside
     the clouds' own; "localhost" is always one. `tls` without `tls_cert` and `tls_key` uses a certificate of our own
-    authority, made in the data folder. An empty `root_access_key_id` keeps the credentials that the data folder holds.
-    `audit` is where the line of each request goes: "stderr", "off", or a file.
+    authority, made in the data folder. An empty `root_access_key_id` keeps the access key that the data folder holds,
+    and an empty `root_api_key` the API key. `audit` is where the line of each request goes: "stderr", "off", or a file.
     """
 
     host: str = "127.0.0.1"
@@ -47,6 +47,7 @@ class Config:
     region_aliyun: str = "cn-hangzhou"
     root_access_key_id: str = ""
     root_access_key_secret: str = field(default="", repr=False)
+    root_api_key: str = field(default="", repr=False)
     log_format: str = "auto"
     log_level: str = "info"
     audit: str = "stderr"
@@ -161,9 +162,13 @@ SETTINGS: tuple[Setting, ...] = (
     Setting("domains", _domains, "domains below which a first label is a bucket, by commas", "NAMES"),
     Setting("region_aws", _region, "AWS's region of buckets that were made elsewhere", "NAME"),
     Setting("region_aliyun", _region, "Alibaba Cloud's region of buckets that were made elsewhere", "NAME"),
-    # A secret on a command line is seen by every user of the machine: these two have no flag.
+    # A secret on a command line is seen by every user of the machine: these three have no flag.
     Setting("root_access_key_id", _text(r"[\w.-]{2,128}", "2 to 128 letters, digits, '_', '.' or '-'")),
     Setting("root_access_key_secret", _text(r"[!-~]{2,128}", "2 to 128 printable characters")),
+    # Sent with requests as it is: too short, and it can be guessed.
+    Setting(
+        "root_api_key", _text(r"[A-Za-z0-9._~+/=-]{16,256}", "16 to 256 letters, digits and characters of ._~+/=-")
+    ),
     Setting("log_format", _choice("auto", "text", "json"), "text, json, or auto: text on a terminal", "FORMAT"),
     Setting("log_level", _choice("debug", "info", "warning", "error"), "least level that is logged", "LEVEL"),
     Setting("audit", _audit, "the line of each request: stderr, off, or a file", "WHERE"),

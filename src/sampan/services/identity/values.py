@@ -75,6 +75,29 @@ class AccessKey:
 
 
 @dataclass(frozen=True, slots=True)
+class ApiKey:
+    """An API key, without its secret. `used_ms` None: never; else to the minute. `expired`: its time is over."""
+
+    key_id: str
+    user: str
+    form: str
+    active: bool
+    created_ms: int
+    expires_ms: int | None = None
+    expired: bool = False
+    scope: tuple[str, ...] = ()
+    used_ms: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class IssuedApiKey:
+    """The only time that the secret is shown: `token` is all that a client needs."""
+
+    key: ApiKey
+    token: str = field(repr=False)
+
+
+@dataclass(frozen=True, slots=True)
 class KeyUse:
     """`used_ms` None: never. `service` and `region` as the dialect named them."""
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from sampan.dialects.aws.iam import account, credentials, entities, policies
+from sampan.dialects.aws.iam import account, api_keys, credentials, entities, policies
 from sampan.dialects.aws.wire import identity_words, model
 from sampan.dialects.aws.wire.query import QueryProtocol
 from sampan.dialects.aws.wire.service import ServiceDialect
@@ -30,6 +30,7 @@ class IamDialect(ServiceDialect):
                 **entities.groups(),
                 **entities.roles(),
                 **credentials.keys(),
+                **api_keys.operations(),
                 **credentials.passwords(),
                 **credentials.devices(),
                 **policies.managed(),

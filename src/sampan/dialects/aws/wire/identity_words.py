@@ -34,6 +34,7 @@ IAM: Words = {
         "Policy {policy} version v{version} does not exist or is not attachable."
     ),
     (Kind.MISSING, "access key"): _missing("The Access Key with id {key_id} cannot be found."),
+    (Kind.MISSING, "api key"): _missing("The service specific credential with id {key_id} cannot be found."),
     (Kind.MISSING, "login profile"): _missing("Login Profile for User {name} cannot be found."),
     (Kind.MISSING, "mfa device"): _missing("MFA Device with name {name} does not exist."),
     (Kind.MISSING, "provider"): _missing("OpenIDConnect Provider not found for arn {name}"),
@@ -65,6 +66,9 @@ IAM: Words = {
         "version.",
     ),
     (Kind.TOO_MANY, "access key"): Word(_LIMIT, 409, "Cannot exceed quota for AccessKeysPerUser: {count_max}"),
+    (Kind.TOO_MANY, "api key"): Word(
+        _LIMIT, 409, "Cannot exceed quota for ServiceSpecificCredentialsPerUser: {count_max}"
+    ),
     (Kind.TOO_MANY, "attachment"): Word(_LIMIT, 409, "Cannot exceed quota for attachments: {count_max}"),
     (Kind.TOO_MANY, "entity"): Word(_LIMIT, 409, "Cannot exceed quota for entities of this account: {count_max}"),
     (Kind.TOO_MANY, "tags"): Word(_LIMIT, 409, "The number of tags has reached the maximum limit."),
