@@ -68,10 +68,10 @@ ASKED = {
     for module in (objects, identity)
     for command in commands(module)
     for action, _ in command.touches()
-    # Groups are not tagged, trusted or bounded, and only roles are trusted.
+    # Groups are not trusted or bounded, and only roles are trusted.
     if action
     not in {
-        "identity:TagGroup", "identity:SetBoundaryGroup", "identity:RemoveBoundaryGroup", "identity:SetTrustUser",
+        "identity:SetBoundaryGroup", "identity:RemoveBoundaryGroup", "identity:SetTrustUser",
         "identity:SetTrustGroup", "identity:ListMembersOfRole",
     }
 }  # fmt: skip

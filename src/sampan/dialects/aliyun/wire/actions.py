@@ -77,7 +77,7 @@ _RAM = {
     "DeleteRole": "identity:DeleteRole",
     "ListRoles": "identity:ListRoles",
     # One action tags whatever the resource is.
-    "TagResources": "identity:TagUser identity:TagRole identity:TagPolicy",
+    "TagResources": "identity:TagUser identity:TagGroup identity:TagRole identity:TagPolicy",
     "CreateAccessKey": "identity:CreateAccessKey",
     "ListAccessKeys": "identity:ListAccessKeys",
     "UpdateAccessKey": "identity:SetAccessKey",
@@ -127,8 +127,11 @@ _RAM = {
     "DeleteOIDCProvider": "identity:DeleteProvider",
 }
 _RAM_ALSO = {
-    "UntagResources": "identity:TagUser identity:TagRole identity:TagPolicy",
-    "ListTagResources": "identity:GetUser identity:GetRole identity:GetPolicy",
+    "UntagResources": "identity:TagUser identity:TagGroup identity:TagRole identity:TagPolicy",
+    "ListTagResources": """
+        identity:GetUser identity:GetGroup identity:GetRole identity:GetPolicy
+        identity:ListUsers identity:ListGroups identity:ListRoles identity:ListPolicies
+    """,
     "GetUserMFAInfo": "identity:ListMfaDevices",
     "CreateServiceLinkedRole": "identity:CreateRole",
     "DeleteServiceLinkedRole": "identity:DeleteRole",

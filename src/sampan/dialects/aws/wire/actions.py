@@ -161,7 +161,7 @@ _IAM_ALSO = {
 }
 # What RAM has a name for and IAM has not, and what is the operator's in either cloud: part of "iam:*".
 _IAM_UNNAMED = """
-identity:GetPreferences identity:SetPreferences
+identity:TagGroup identity:GetPreferences identity:SetPreferences
 identity:CreateAccount identity:CreateKey identity:ListAccounts
 """
 

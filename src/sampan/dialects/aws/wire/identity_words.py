@@ -5,7 +5,7 @@ Source: "Errors" of each action in their API references; texts as AWS sends them
 
 from __future__ import annotations
 
-from sampan.dialects.aws.wire.words import COMMON, Word, Words
+from sampan.dialects.aws.wire.words import Word, Words
 from sampan.kernel.fault import Kind
 
 _LIMIT = "LimitExceeded"
@@ -24,7 +24,6 @@ def _conflict(text: str) -> Word:
 
 
 IAM: Words = {
-    **COMMON,
     (Kind.MISSING, "account"): _missing("The account cannot be found."),
     (Kind.MISSING, "user"): _missing("The user with name {name} cannot be found."),
     (Kind.MISSING, "group"): _missing("The group with name {name} cannot be found."),
