@@ -87,6 +87,11 @@ _RAM = {
     "GetLoginProfile": "identity:GetLoginProfile",
     "UpdateLoginProfile": "identity:UpdateLoginProfile",
     "DeleteLoginProfile": "identity:DeleteLoginProfile",
+    "ChangePassword": "identity:ChangePassword",
+    "GetPasswordPolicy": "identity:GetPasswordPolicy",
+    "SetPasswordPolicy": "identity:SetPasswordPolicy",
+    "GetSecurityPreference": "identity:GetPreferences",
+    "SetSecurityPreference": "identity:SetPreferences",
     "CreateVirtualMFADevice": "identity:CreateMfaDevice",
     "BindMFADevice": "identity:BindMfaDevice",
     "UnbindMFADevice": "identity:UnbindMfaDevice",
@@ -143,6 +148,7 @@ identity:PutPolicyOfGroup identity:GetPolicyOfGroup identity:DeletePolicyOfGroup
 identity:PutPolicyOfRole identity:GetPolicyOfRole identity:DeletePolicyOfRole identity:ListInlinePoliciesOfRole
 identity:CreateApiKey identity:ListApiKeys identity:UpdateApiKey identity:ResetApiKey identity:DeleteApiKey
 identity:SimulatePolicies identity:SimulateCustomPolicies identity:GetContextKeys identity:GetCustomContextKeys
+identity:DeletePasswordPolicy
 identity:CreateAccount identity:CreateKey identity:ListAccounts
 """
 

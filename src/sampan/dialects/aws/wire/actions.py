@@ -89,6 +89,10 @@ _IAM = {
     "GetLoginProfile": "identity:GetLoginProfile",
     "UpdateLoginProfile": "identity:UpdateLoginProfile",
     "DeleteLoginProfile": "identity:DeleteLoginProfile",
+    "ChangePassword": "identity:ChangePassword",
+    "GetAccountPasswordPolicy": "identity:GetPasswordPolicy",
+    "UpdateAccountPasswordPolicy": "identity:SetPasswordPolicy",
+    "DeleteAccountPasswordPolicy": "identity:DeletePasswordPolicy",
     "CreateVirtualMFADevice": "identity:CreateMfaDevice",
     "EnableMFADevice": "identity:BindMfaDevice",
     "DeactivateMFADevice": "identity:UnbindMfaDevice",
@@ -155,8 +159,11 @@ _IAM_ALSO = {
     "AddClientIDToOpenIDConnectProvider": "identity:UpdateProvider",
     "RemoveClientIDFromOpenIDConnectProvider": "identity:UpdateProvider",
 }
-# Groups have tags in RAM alone; the rest is not done to one's own account by API in either cloud: the operator's.
-_IAM_UNNAMED = "identity:TagGroup identity:CreateAccount identity:CreateKey identity:ListAccounts"
+# What RAM has a name for and IAM has not, and what is the operator's in either cloud: part of "iam:*".
+_IAM_UNNAMED = """
+identity:TagGroup identity:GetPreferences identity:SetPreferences
+identity:CreateAccount identity:CreateKey identity:ListAccounts
+"""
 
 _STS = {
     "AssumeRole": "identity:AssumeRole",
