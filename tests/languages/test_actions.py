@@ -33,7 +33,7 @@ def choices(command: type[Command], field: dataclasses.Field[Any]) -> list[Any]:
     if field.name == "needs":
         return BUCKETS if command is objects.HeadBucket else OBJECTS
     if field.name in ("ref", "of"):
-        return KINDS
+        return [None, *KINDS] if "None" in str(field.type) else KINDS
     if field.name == "kind":
         return list(identity.EntityKind)
     if field.name == "source":

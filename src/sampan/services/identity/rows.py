@@ -21,9 +21,13 @@ whatever their case.
 | `l` account id name | InlineRow | a policy of an entity's own |
 | `k` key id | KeyRow | an access key, its secret sealed |
 | `K` account self time key id | empty | the lasting keys of an entity, oldest first |
+| `h` digest | ApiKeyRow | an API key, found by the SHA-256 of its secret |
+| `y` key id | digest | the same by its id |
+| `Y` account self time key id | empty | the API keys of an entity, oldest first |
 | `u` key id | UseRow | when a key was used last |
 | `x` time key id | empty | when a temporary key ends |
 | `r` | key id | the root's own key, which the data folder's credentials file names |
+| `R` | key id | the root's own API key, from the same file |
 | `w` account id | ProfileRow | a user's password |
 | `d` account name | DeviceRow | a second factor |
 | `o` account name | ProviderRow | an issuer of tokens |
@@ -35,6 +39,7 @@ from typing import Any
 
 import msgspec
 
+from sampan.kernel.names import ACCOUNT_DIGITS
 from sampan.services.identity.values import EntityKind, EntityRef, Language
 
 ID_CHARS = 16
@@ -124,6 +129,21 @@ class KeyRow(msgspec.Struct, array_like=True):
     given: SessionRow | None = None
 
 
+class ApiKeyRow(msgspec.Struct, array_like=True):
+    """`id` and `name` are whose it is, as in `KeyRow`."""
+
+    key_id: str
+    account: str
+    form: str
+    created_ms: int
+    active: bool = True
+    expires_ms: int | None = None
+    kind: str = "root"
+    id: str = ""
+    name: str = ""
+    scope: tuple[str, ...] = ()
+
+
 class UseRow(msgspec.Struct, array_like=True):
     used_ms: int
     service: str
@@ -160,6 +180,7 @@ class ProviderRow(msgspec.Struct, array_like=True):
 
 
 ROOT_KEY = b"ir"
+ROOT_API_KEY = b"iR"
 ACCOUNTS = (b"ia", b"ib")
 """Start and end of the rows of all accounts."""
 ENDS = b"ix"
@@ -172,6 +193,7 @@ decode_policy = msgspec.msgpack.Decoder(PolicyRow).decode
 decode_version = msgspec.msgpack.Decoder(VersionRow).decode
 decode_inline = msgspec.msgpack.Decoder(InlineRow).decode
 decode_key = msgspec.msgpack.Decoder(KeyRow).decode
+decode_api_key = msgspec.msgpack.Decoder(ApiKeyRow).decode
 decode_use = msgspec.msgpack.Decoder(UseRow).decode
 decode_profile = msgspec.msgpack.Decoder(ProfileRow).decode
 decode_device = msgspec.msgpack.Decoder(DeviceRow).decode
@@ -290,6 +312,30 @@ def key_of(account: str, self_id: str, created_ms: int, key_id: str) -> bytes:
 def key_id_of(where: bytes, prefix: bytes) -> str:
     """The key id at the end of a `key_of` that begins with `prefix`."""
     return where[len(prefix) + 12 :].decode()
+
+
+def api_key(digest: str) -> bytes:
+    """`digest` is the SHA-256 of the secret, in hexadecimal digits."""
+    return b"ih" + digest.encode()
+
+
+def api_key_place(key_id: str) -> bytes:
+    return b"iy" + key_id.encode()
+
+
+def api_keys_of(account: str, self_id: str | None) -> bytes:
+    """The prefix of the API keys of a user or of the root (`self_id` ""), or of all of the account (None)."""
+    whose = "" if self_id is None else (self_id or account.rjust(ID_CHARS, "-"))
+    return b"iY" + account.encode() + whose.encode()
+
+
+def api_key_of(row: ApiKeyRow) -> bytes:
+    return api_keys_of(row.account, row.id) + f"{row.created_ms:012x}".encode() + row.key_id.encode()
+
+
+def api_key_id_of(where: bytes) -> str:
+    """The key id at the end of an `api_key_of`."""
+    return where[len(b"iY") + ACCOUNT_DIGITS + ID_CHARS + 12 :].decode()
 
 
 def use(key_id: str) -> bytes:

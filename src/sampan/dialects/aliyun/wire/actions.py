@@ -141,6 +141,8 @@ identity:SetBoundaryUser identity:RemoveBoundaryUser identity:SetBoundaryRole id
 identity:PutPolicyOfUser identity:GetPolicyOfUser identity:DeletePolicyOfUser identity:ListInlinePoliciesOfUser
 identity:PutPolicyOfGroup identity:GetPolicyOfGroup identity:DeletePolicyOfGroup identity:ListInlinePoliciesOfGroup
 identity:PutPolicyOfRole identity:GetPolicyOfRole identity:DeletePolicyOfRole identity:ListInlinePoliciesOfRole
+identity:CreateApiKey identity:ListApiKeys identity:UpdateApiKey identity:ResetApiKey identity:DeleteApiKey
+identity:SimulatePolicies identity:SimulateCustomPolicies identity:GetContextKeys identity:GetCustomContextKeys
 identity:CreateAccount identity:CreateKey identity:ListAccounts
 """
 
