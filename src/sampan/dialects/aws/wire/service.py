@@ -16,7 +16,6 @@ from dataclasses import dataclass
 from types import MappingProxyType
 from typing import Any
 
-from sampan.dialects.aws.wire.bearer import verify_bearer
 from sampan.dialects.aws.wire.body import open_body
 from sampan.dialects.aws.wire.model import Model
 from sampan.dialects.aws.wire.protocol import Refusal, WireProtocol
@@ -29,7 +28,7 @@ from sampan.dialects.aws.wire.words import Words, tell
 from sampan.gateway.contract import Claim, Exchange, Operation
 from sampan.gateway.http import Reply, Request
 from sampan.kernel import limits
-from sampan.kernel.caller import Caller, Keyring
+from sampan.kernel.caller import Caller, Keyring, bearer
 from sampan.kernel.command import Command
 from sampan.kernel.fault import Fault, Kind
 
@@ -112,8 +111,9 @@ class ServiceDialect:
         """Verify what can be verified without the body, and prepare it. Raises Fault."""
         call = Call(request, request_id, self._choose(request))
         seal = None
-        if request.headers.get("authorization", "").startswith("Bearer ") and self._model.bearer:
-            self._let_in(call, verify_bearer(request, keys, now_ms))
+        scheme, _, token = request.headers.get("authorization", "").partition(" ")
+        if self._model.bearer and scheme.lower() == "bearer":
+            self._let_in(call, bearer(keys, token.strip(), now_ms))
         elif call.digest is not None and "authorization" in request.headers:
             signed = self._v4.verify_header(request, keys, now_ms)
             self._let_in(call, signed.caller)
