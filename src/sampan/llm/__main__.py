@@ -5,11 +5,11 @@ from __future__ import annotations
 import argparse
 import sys
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import torch
 
-from sampan.llm import quantise
+from sampan.llm import publish, quantise
 from sampan.llm.chat import ChatTemplate
 from sampan.llm.engine import Engine, Options
 from sampan.llm.errors import LlmError, RequestError
@@ -25,6 +25,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     if given.threads:
         torch.set_num_threads(given.threads)
     try:
+        if given.command == "quantise":
+            publish.write(given.model, given.out, given.weights, progress=_progress("writing"))
+            return 0
         engine = _engine(given)
         if given.command == "chat":
             return _chat(engine, given)
@@ -41,6 +44,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="python -m sampan.llm", description="Run an open model.")
     commands = parser.add_subparsers(dest="command", required=True)
+    quantiser = commands.add_parser("quantise", help="write a model folder anew with narrow weights")
+    quantiser.add_argument("model", help="a model folder as published")
+    quantiser.add_argument("out", help="the folder to make")
+    quantiser.add_argument("--weights", required=True, choices=("int8", "int4"))
+    quantiser.add_argument("--threads", type=int, default=0, help="processor threads; 0: PyTorch's choice")
     for name, about in (
         ("chat", "talk to a model"),
         ("generate", "complete a text"),
@@ -72,14 +80,22 @@ def _parser() -> argparse.ArgumentParser:
 
 
 def _engine(given: argparse.Namespace) -> Engine:
-    def progress(done: int, total: int) -> None:
-        if sys.stderr.isatty():
-            print(f"\rloading {done}/{total}", end="\n" if done == total else "", file=sys.stderr, flush=True)
-
     options = Options(cache_bytes=given.cache_mib << 20 or None, draft_tokens=getattr(given, "draft", 0))
     return Engine.load(
-        given.model, dtype=given.dtype, form=quantise.FORMS[given.weights], options=options, progress=progress
+        given.model,
+        dtype=given.dtype,
+        form=quantise.FORMS[given.weights],
+        options=options,
+        progress=_progress("loading"),
     )
+
+
+def _progress(doing: str) -> Callable[[int, int], None]:
+    def tell(done: int, total: int) -> None:
+        if sys.stderr.isatty():
+            print(f"\r{doing} {done}/{total}", end="\n" if done == total else "", file=sys.stderr, flush=True)
+
+    return tell
 
 
 def _sampling(given: argparse.Namespace, stop: Sequence[str] = ()) -> Sampling:
@@ -137,7 +153,7 @@ def _bench(engine: Engine, given: argparse.Namespace) -> int:
     sampling = Sampling(temperature=0, tokens_max=given.tokens, ignore_end=True)
     for count in given.requests:
         size = (count, given.prompt)
-        prompts = torch.randint(0, engine.model.config.vocabulary, size, generator=generator).tolist()
+        prompts = torch.randint(0, engine.traits.vocabulary, size, generator=generator).tolist()
         for prompt in prompts:
             engine.add(Request(tuple(prompt), sampling))
         started = time.perf_counter()

@@ -13,7 +13,7 @@ from pathlib import Path
 
 from torch import Tensor
 
-from sampan.llm import loader, memory, sampler, speculate
+from sampan.llm import contract, loader, memory, sampler, speculate
 from sampan.llm.adapters import Adapters
 from sampan.llm.answer import Answer
 from sampan.llm.beams import Beams
@@ -66,33 +66,44 @@ class Engine:
 
     def __init__(
         self,
-        model: Decoder,
+        model: Decoder | contract.Runner,
         *,
         text: Text | None = None,
         adapters: Adapters | None = None,
         options: Options | None = None,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
-        self.model, self.text, self.options = model, text, options or Options()
-        self.adapters = adapters or Adapters(model)
+        self.model = model
+        self.runner: contract.Runner = Runner(model) if isinstance(model, Decoder) else model
+        self.traits = self.runner.traits
+        self.text, self.options = text, options or Options()
+        self.adapters = adapters or Adapters(model if isinstance(model, Decoder) else None)
         self.metrics = Metrics(clock())
         self._clock, self._chance = clock, random.Random(self.options.seed)
         size = self.options.block_tokens
-        each = memory.block_bytes(model.config, size, model.embedding.element_size())
         budget = self.options.cache_bytes
         if budget is None:
-            budget = int(memory.available_bytes(model.device) * memory.CACHE_SHARE)
-        longest = self.options.sequences_max * (-(-model.config.room // size))
-        count = max(min(budget // each, longest), 1)
-        self.length_max = min(self.options.length_max or model.config.room, model.config.room, count * size)
+            budget = int(memory.available_bytes(self.runner.device) * memory.CACHE_SHARE)
+        sequences, tokens = memory.plan(
+            budget,
+            token_bytes=self.traits.token_bytes,
+            sequence_bytes=self.traits.sequence_bytes,
+            sequences_max=self.options.sequences_max,
+            longest=-(-self.traits.room // size) * size,
+        )
+        count = max(tokens // size, 1)
+        self.length_max = min(self.options.length_max or self.traits.room, self.traits.room, count * size)
         self.blocks = Blocks(count, size)
         self.scheduler = Scheduler(
             self.blocks,
             step_tokens_max=self.options.step_tokens_max,
-            sequences_max=self.options.sequences_max,
+            sequences_max=sequences,
+            paged=self.traits.paged,
+            whole=self.traits.whole,
         )
-        self.runner = Runner(model, blocks=count, block_tokens=size)
-        self._end_tokens = frozenset((*model.config.end_tokens, *(text.end_tokens if text else ())))
+        self.runner.reserve(count, size)
+        self._draft_tokens = self.options.draft_tokens if self.traits.paged else 0  # wrong ones must be taken back
+        self._end_tokens = frozenset((*self.traits.end_tokens, *(text.end_tokens if text else ())))
         self._inbox: deque[tuple[int, Request | None]] = deque()
         self._groups: dict[int, _Group] = {}
         self._of: dict[Sequence, Answer] = {}
@@ -114,11 +125,13 @@ class Engine:
         options: Options | None = None,
         progress: loader.Progress | None = None,
     ) -> Engine:
-        """An engine over the model in `folder`, with its tokenizer if it has one. Raises ModelError."""
-        model = loader.load(folder, dtype=dtype, device=device, form=form, progress=progress)
+        """An engine over the model in `folder`, with its tokenizer if it has one; one that the library does not know is
+        run by transformers, if that is installed. Raises ModelError."""
+        model = loader.open_any(folder, dtype=dtype, device=device, form=form, progress=progress)
         home = Path(folder) if Path(folder).is_dir() else Path(folder).parent
+        vocabulary = model.config.vocabulary if isinstance(model, Decoder) else model.traits.vocabulary
         has_text = (home / "tokenizer.json").is_file()
-        return cls(model, text=Text.load(home, model.config.vocabulary) if has_text else None, options=options)
+        return cls(model, text=Text.load(home, vocabulary) if has_text else None, options=options)
 
     @property
     def busy(self) -> bool:
@@ -223,11 +236,11 @@ class Engine:
             raise RequestError("the prompt is empty")
         if len(prompt) >= self.length_max:
             raise RequestError(f"the prompt has {len(prompt)} tokens; there is room for {self.length_max - 1}")
-        if min(prompt) < 0 or max(prompt) >= self.model.config.vocabulary:
-            raise RequestError(f"the prompt holds tokens outside of 0 to {self.model.config.vocabulary - 1}")
+        if min(prompt) < 0 or max(prompt) >= self.traits.vocabulary:
+            raise RequestError(f"the prompt holds tokens outside of 0 to {self.traits.vocabulary - 1}")
         if self.text is None and (sampling.stop or sampling.grammar is not None):
             raise RequestError("stop strings and grammars need a tokenizer, and this model has none")
-        if self.model.head is None:
+        if not self.traits.generates:
             raise RequestError("this model embeds; it does not generate")
         if request.adapter is not None:
             self.adapters.check(request.adapter)
@@ -262,12 +275,12 @@ class Engine:
             self._start(group, self._sequence(request_id, request, index, seed + index * 0x9E3779B9), trouble)
 
     def _sequence(self, request_id: int, request: Request, index: int, seed: int) -> Sequence:
-        config = self.model.config
-        limit = self.length_max
+        limit = self.length_max if self.traits.paged else 0
         kind: tuple[object, ...] = (self.adapters.version(request.adapter),)
-        if self.model.rotary.by_length:  # keys depend on the prompt's length once it exceeds the trained one
-            limit = max(config.positions, len(request.prompt))
-            kind += (len(request.prompt) if len(request.prompt) > config.positions else 0,)
+        edge = self.traits.stretched_from
+        if edge is not None:  # keys depend on the prompt's length once it exceeds the trained one
+            limit = max(edge, len(request.prompt))
+            kind += (len(request.prompt) if len(request.prompt) > edge else 0,)
         self._arrivals += 1
         deadline = None if request.deadline_s is None else self._clock() + request.deadline_s
         return Sequence(
@@ -378,8 +391,8 @@ class Engine:
         sequence.enter(self.blocks)
         if answer.finished is not None:
             self.scheduler.remove(sequence)
-        elif self.options.draft_tokens and len(self.scheduler.running) <= self.options.draft_sequences_max:
-            room = min(self.options.draft_tokens, sequence.length_max - len(sequence.tokens) - 1)
+        elif self._draft_tokens and len(self.scheduler.running) <= self.options.draft_sequences_max:
+            room = min(self._draft_tokens, sequence.length_max - len(sequence.tokens) - 1)
             sequence.draft = speculate.propose(sequence.tokens, room) if sequence.pending == 1 else []
 
     def _prompt_logprobs(self, work: list[Work], hidden: Tensor) -> None:

@@ -19,6 +19,7 @@ from torch import Tensor
 from sampan.llm import config as configuration
 from sampan.llm.config import ModelConfig
 from sampan.llm.errors import ModelError, UnsupportedError
+from sampan.llm.levels import Levels
 
 _ARCHITECTURES = {
     "llama": "llama",
@@ -85,6 +86,9 @@ class GgufFile:
             tensor = self._unpaired(name, tensor)
         # A single row comes without its first axis.
         return tensor.unsqueeze(0) if name.endswith("shared_expert_gate.weight") and tensor.dim() == 1 else tensor
+
+    def levels(self, name: str) -> Levels | None:
+        return None
 
     def _unpaired(self, name: str, tensor: Tensor) -> Tensor:
         """Llama's rotary pairs lie side by side in GGUF, and half a head apart here."""

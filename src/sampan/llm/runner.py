@@ -1,4 +1,4 @@
-"""From scheduled work to logits: builds the flat batch, runs the model, and keeps the cache."""
+"""The library's own decoder as a Runner: builds the flat batch, runs the model, and keeps the cache."""
 
 from __future__ import annotations
 
@@ -8,6 +8,8 @@ from collections.abc import Sequence as Items
 import torch
 from torch import Tensor
 
+from sampan.llm import memory
+from sampan.llm.contract import Traits
 from sampan.llm.models.attention import Span
 from sampan.llm.models.decoder import Batch, Cache, Decoder
 from sampan.llm.models.mlp import Tweak
@@ -20,9 +22,21 @@ LOGIT_ROWS_MAX = 64  # rows of logits made at once: 64 x 152k x 4 bytes is 39 MB
 class Runner:
     """A model with its cache."""
 
-    def __init__(self, model: Decoder, *, blocks: int, block_tokens: int) -> None:
-        self.model = model
-        self.cache = Cache(model.config, blocks * block_tokens, model.dtype, model.device)
+    def __init__(self, model: Decoder) -> None:
+        self.model, self.device = model, model.device
+        config = model.config
+        self.traits = Traits(
+            vocabulary=config.vocabulary,
+            room=config.room,
+            end_tokens=config.end_tokens,
+            generates=model.head is not None,
+            token_bytes=memory.token_bytes(config, model.dtype.itemsize),
+            stretched_from=config.positions if model.rotary.by_length else None,
+        )
+
+    def reserve(self, blocks: int, block_tokens: int) -> None:
+        """Take the memory for so many blocks."""
+        self.cache = Cache(self.model.config, blocks * block_tokens, self.model.dtype, self.device)
         self._block_tokens = block_tokens
 
     def hidden(self, work: Items[Work], tweak: Tweak) -> Tensor:

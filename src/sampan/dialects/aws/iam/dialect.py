@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from sampan.dialects.aws.iam import account, api_keys, credentials, entities, policies
+from sampan.dialects.aws.iam import account, api_keys, credentials, entities, policies, simulation
 from sampan.dialects.aws.wire import identity_words, model
 from sampan.dialects.aws.wire.service import ServiceDialect, claims
 
@@ -26,6 +26,7 @@ class IamDialect(ServiceDialect):
                 **credentials.devices(),
                 **policies.managed(),
                 **policies.of_entities(),
+                **simulation.operations(),
                 **account.operations(),
             },
             identity_words.IAM,

@@ -72,6 +72,7 @@ IAM: Words = {
     (Kind.TOO_MANY, "entity"): Word(_LIMIT, 409, "Cannot exceed quota for entities of this account: {count_max}"),
     (Kind.TOO_MANY, "tags"): Word(_LIMIT, 409, "The number of tags has reached the maximum limit."),
     (Kind.INVALID, "tags"): Word("InvalidInput", 400, "A tag is not valid.", telling=True),
+    (Kind.INVALID, "simulation"): Word("InvalidInput", 400, "The simulation's input is not valid.", telling=True),
     (Kind.INVALID, "password"): Word(
         "PasswordPolicyViolation", 400, "The password does not meet the requirements.", telling=True
     ),
