@@ -302,6 +302,19 @@ def test_rest_that_no_sdk_sends(name: str, target: str, headers: dict[str, str],
     assert (caught.value.kind, caught.value.noun) in ((Kind.INVALID, "document"), (Kind.INVALID, "uri"))
 
 
+def test_null_where_it_may_be_and_anything_where_that_may_be() -> None:
+    """Neither is held against what the model says of its type."""
+    door = Service("lex-runtime", "rest-json")
+    operation = door.model.operations["PostContent"]
+    assert operation.input is not None
+    toys.validate(operation.input, {"botName": "b", "botAlias": "a", "userId": "us", "contentType": "x",
+                                    "inputStream": b"", "sessionAttributes": {"any": ["thing"]}})  # fmt: skip
+    sparse = Service("connectcases", "rest-json").model.operations["GetCaseAuditEvents"].output
+    assert sparse is not None
+    assert sparse.members["auditEvents"].shape.sparse
+    toys.validate(sparse, {"auditEvents": [None]})
+
+
 # --- streams ----------------------------------------------------------------------------------------------------------
 
 
