@@ -9,8 +9,7 @@ from collections.abc import Callable, Sequence
 
 import torch
 
-from sampan.llm import publish, quantise
-from sampan.llm.chat import ChatTemplate
+from sampan.llm import loader, publish, quantise
 from sampan.llm.engine import Engine, Options
 from sampan.llm.errors import LlmError, RequestError
 from sampan.llm.request import Request, Sampling
@@ -123,7 +122,7 @@ def _generate(engine: Engine, given: argparse.Namespace) -> int:
 
 
 def _chat(engine: Engine, given: argparse.Namespace) -> int:
-    template = ChatTemplate.load(given.model)
+    template = loader.template(given.model)
     if engine.text is None or template is None:
         raise RequestError("this model has no tokenizer.json or no chat template; try generate")
     messages = [{"role": "system", "content": given.system}] if given.system else []

@@ -128,10 +128,8 @@ class Engine:
         """An engine over the model in `folder`, with its tokenizer if it has one; one that the library does not know is
         run by transformers, if that is installed. Raises ModelError."""
         model = loader.open_any(folder, dtype=dtype, device=device, form=form, progress=progress)
-        home = Path(folder) if Path(folder).is_dir() else Path(folder).parent
         vocabulary = model.config.vocabulary if isinstance(model, Decoder) else model.traits.vocabulary
-        has_text = (home / "tokenizer.json").is_file()
-        return cls(model, text=Text.load(home, vocabulary) if has_text else None, options=options)
+        return cls(model, text=loader.text(folder, vocabulary), options=options)
 
     @property
     def busy(self) -> bool:
