@@ -17,7 +17,7 @@ import os
 import signal
 import sys
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from types import MappingProxyType
 
@@ -52,8 +52,11 @@ from sampan.gateway.guard import Guard
 from sampan.gateway.http import Reply
 from sampan.kernel.fault import Fault, Kind
 from sampan.kernel.policy import Reader
+from sampan.kernel.ports import Engine
 from sampan.services.identity.model import Language
 from sampan.services.identity.service import ROOT_ACCOUNT, Identity
+from sampan.services.inference.model import EngineKind
+from sampan.services.inference.service import Inference
 from sampan.services.objects.service import Objects
 
 READERS: Mapping[Language, Reader] = MappingProxyType({Language.IAM: IamReader(), Language.RAM: RamReader()})
@@ -249,6 +252,7 @@ def worker(prepared: Prepared, parent: int) -> Gateway:
         store, DiskBlobs(config.data / "blobs", prepared.run, chance), clock, chance, digests, config.regions, READERS
     )
     identity = _identity(config, store)
+    inference = _inference(prepared, store)
     counters_folder = _counters_folder(config)
 
     def health() -> Reply:
@@ -275,9 +279,13 @@ def worker(prepared: Prepared, parent: int) -> Gateway:
     gateway = Gateway(
         Parts(
             dispatcher=Dispatcher(dialects(config)),
-            handlers={**objects.handlers, **identity.handlers},
+            handlers={**objects.handlers, **identity.handlers, **inference.handlers},
             keys=identity,
-            guard=Guard({"objects": objects.owned, "identity": identity.owned}, identity.standing, identity.used),
+            guard=Guard(
+                {"objects": objects.owned, "identity": identity.owned, "inference": inference.owned},
+                identity.standing,
+                identity.used,
+            ),
             clock=clock,
             chance=chance,
             digests=digests,
@@ -292,6 +300,21 @@ def worker(prepared: Prepared, parent: int) -> Gateway:
     gc.collect()
     gc.freeze()
     return gateway
+
+
+def _inference(prepared: Prepared, store: SqliteStore) -> Inference:
+    tables = prepared.config.models.values()
+    fixed = {
+        table.deployment.name: replace(table.deployment, account=ROOT_ACCOUNT, created_ms=prepared.started_ms)
+        for table in tables
+    }
+    aliases = {alias: table.deployment.name for table in tables for alias in table.aliases}
+    return Inference(store, SystemClock(), SystemChance(), _engines(prepared.config), ROOT_ACCOUNT, fixed, aliases)
+
+
+def _engines(config: Config) -> Mapping[EngineKind, Engine]:
+    """What runs models, by kind."""
+    return {}
 
 
 def text_logs(config: Config) -> bool:

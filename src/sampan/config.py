@@ -12,9 +12,12 @@ import argparse
 import re
 import tomllib
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
+
+from sampan import config_models
+from sampan.config_models import ModelTable
 
 FILE = "sampan.toml"
 DOMAINS_ALWAYS = ("localhost",)
@@ -33,6 +36,8 @@ class Config:
     the clouds' own; "localhost" is always one. `tls` without `tls_cert` and `tls_key` uses a certificate of our own
     authority, made in the data folder. An empty `root_access_key_id` keeps the access key that the data folder holds,
     and an empty `root_api_key` the API key. `audit` is where the line of each request goes: "stderr", "off", or a file.
+    `models` are those that are always there, by name, and `model` the words by which more were added to them;
+    `models_memory` is how many bytes those that are loaded may take together (0: as the machine has room).
     """
 
     host: str = "127.0.0.1"
@@ -51,6 +56,9 @@ class Config:
     log_format: str = "auto"
     log_level: str = "info"
     audit: str = "stderr"
+    models: Mapping[str, ModelTable] = field(default_factory=dict)
+    model: tuple[str, ...] = ()
+    models_memory: int = 0
 
     @property
     def url(self) -> str:
@@ -126,6 +134,14 @@ def _domains(raw: Any) -> tuple[str, ...]:
     return tuple(dict.fromkeys([*(name.lower() for name in names), *DOMAINS_ALWAYS]))
 
 
+def _size(raw: Any) -> int:
+    """Bytes, with or without a unit: 24GiB, 24G, 24000000000."""
+    found = re.fullmatch(r"(\d{1,18})\s*(?:([KMGT])i?)?B?", str(raw), re.IGNORECASE)
+    if isinstance(raw, bool) or not isinstance(raw, int | str) or not found:
+        raise ValueError("must be a number of bytes, such as 24GiB")
+    return int(found[1]) << (10 * (" KMGT".index(found[2].upper()) if found[2] else 0))
+
+
 def _audit(raw: Any) -> str:
     return raw if raw in ("stderr", "off") else str(_path(raw))
 
@@ -172,6 +188,9 @@ SETTINGS: tuple[Setting, ...] = (
     Setting("log_format", _choice("auto", "text", "json"), "text, json, or auto: text on a terminal", "FORMAT"),
     Setting("log_level", _choice("debug", "info", "warning", "error"), "least level that is logged", "LEVEL"),
     Setting("audit", _audit, "the line of each request: stderr, off, or a file", "WHERE"),
+    Setting("models", config_models.read_tables),  # tables have no flag
+    Setting("model", config_models.read_words, "a model to serve, again and again: FOLDER, NAME=FOLDER", "MODEL"),
+    Setting("models_memory", _size, "memory that loaded models may take together, as 24GiB", "SIZE"),
 )
 
 
@@ -186,6 +205,8 @@ def add_flags(parser: argparse.ArgumentParser, *names: str) -> None:
             continue
         if setting.read is _truth:
             parser.add_argument(setting.flag, action=argparse.BooleanOptionalAction, default=None, help=setting.help)
+        elif setting.read is config_models.read_words:
+            parser.add_argument(setting.flag, metavar=setting.metavar, action="append", help=setting.help)
         else:
             parser.add_argument(setting.flag, metavar=setting.metavar, default=None, help=setting.help)
 
@@ -212,7 +233,10 @@ def load(flags: Mapping[str, Any], environment: Mapping[str, str], folder: Path)
     }
     config = Config(**absolute)
     _check(config)
-    return config
+    try:
+        return replace(config, models=config_models.added(config.models, config.model, folder, environment))
+    except ValueError as error:
+        raise Misconfigured(f"model: {error}") from None
 
 
 def default_data(environment: Mapping[str, str]) -> Path:
@@ -244,6 +268,8 @@ def _read_file(path: Path) -> dict[str, Any]:
         raise Misconfigured(f"{path}: no such setting: {', '.join(unknown)} (there are: {', '.join(settings)})")
     values = {name: _read(settings[name], raw, f"{name} in {path}") for name, raw in table.items()}
     # A path in a file is meant from where the file is.
+    if "models" in values:
+        values["models"] = config_models.anchored(values["models"], path.parent)
     return {name: path.parent / value if isinstance(value, Path) else value for name, value in values.items()}
 
 

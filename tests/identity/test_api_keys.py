@@ -31,7 +31,7 @@ def who(world: Library, token: str) -> str:
     for identity in (world.identity, world.other[0]):
         try:
             caller = bearer(identity, token, world.clock.now_ms())
-            said.add(f"{caller.account}/{caller.kind}/{caller.principal}/{caller.key_id}")
+            said.add(f"{caller.account} {caller.kind} {caller.principal} {caller.key_id}")
         except Fault as fault:
             said.add(f"{fault.noun} {fault.kind}")
             assert len(token) < 4 or token not in f"{fault!r} {fault} {fault.why} {fault.facts}"
@@ -45,7 +45,7 @@ def test_it_is_its_user_and_shown_once(world: Library, form: str) -> None:
     assert issued.token.startswith(form)
     assert len(issued.token) == len(form) + 44
     assert issued.token not in repr(issued)
-    assert who(world, issued.token) == f"{world.one.account}/user/ann/{issued.key.key_id}"
+    assert who(world, issued.token) == f"{world.one.account} user ann {issued.key.key_id}"
     assert world.act(world.root, m.ListApiKeys(user="ann")) == (issued.key,)
     rows = b"".join(key + value for key, value in world.store.view().__enter__().scan(b"", b"\xff"))
     assert issued.token[4:].encode() not in rows
@@ -69,7 +69,7 @@ def test_nothing_else_is_one(world: Library) -> None:
 
 def test_the_root_has_its_own(world: Library) -> None:
     issued = issue(world, user="")
-    assert who(world, issued.token) == f"{world.one.account}/root/root/{issued.key.key_id}"
+    assert who(world, issued.token) == f"{world.one.account} root root {issued.key.key_id}"
     assert world.act(world.root, m.ListApiKeys(user="")) == (issued.key,)
     issue(world)
     assert [key.user for key in world.act(world.root, m.ListApiKeys(user=None))] == ["root", "ann"]
@@ -131,6 +131,9 @@ def test_another_s_key_is_not_there(world: Library) -> None:
             m.DeleteApiKey(user=user, key_id=key_id),
         ):
             assert refused(lambda root=root, command=command: world.act(root, command)) == (Kind.MISSING, "api key")
+    roots = issue(world, user="").key.key_id
+    theirs = m.DeleteApiKey(user="", key_id=roots)
+    assert refused(lambda: world.act(world.stranger, theirs)) == (Kind.MISSING, "api key")
     assert world.act(world.stranger, m.ListApiKeys(user=None)) == ()
     assert refused(lambda: issue(world, root=world.stranger)) == (Kind.MISSING, "user")
 
@@ -169,18 +172,18 @@ def test_the_root_s_own_comes_from_its_file(world: Library) -> None:
     first, second = world.identity.new_api_key(), "sk-chosen-by-somebody-else"
     run(world.identity.adopt_root_api_key(first))
     run(world.identity.adopt_root_api_key(first))
-    assert who(world, first).startswith("000000000000/root/root/")
+    assert who(world, first).startswith("000000000000 root root ")
     (kept,) = world.act("AKIAROOT", m.ListApiKeys(user=None))
     run(world.identity.adopt_root_api_key(second))
     assert who(world, first) == "key missing"
-    assert who(world, second).startswith("000000000000/root/root/")
+    assert who(world, second).startswith("000000000000 root root ")
     # What the file says holds, whatever was done to the key meanwhile.
     (now,) = world.act("AKIAROOT", m.ListApiKeys(user=None))
     assert now.key_id != kept.key_id
     reset = world.act("AKIAROOT", m.ResetApiKey(user="", key_id=now.key_id))
     run(world.identity.adopt_root_api_key(second))
     assert who(world, reset.token) == "key missing"
-    assert who(world, second).startswith("000000000000/root/root/")
+    assert who(world, second).startswith("000000000000 root root ")
     taken = issue(world).token
     assert refused(lambda: run(world.identity.adopt_root_api_key(taken))) == (Kind.EXISTS, "key")
-    assert who(world, second).startswith("000000000000/root/root/")
+    assert who(world, second).startswith("000000000000 root root ")

@@ -26,7 +26,7 @@ SAMPLES: dict[str, Any] = {
     "ref": ref("ann"), "kind": im.EntityKind.USER, "of": ref("ann"), "policy": "/p", "group": "g", "user": "ann",
     "member": True, "form": "AKIA", "key_id": "AKIA", "active": True, "create": True, "name": "n", "version": 1,
     "codes": ("1", "2"), "make_default": True, "attached": True, "alias": "alias", "url": "https://x",
-    "audiences": (), "account": "", "role": "r", "session": "s1", "token": "x.y.z",
+    "audiences": (), "account": "", "role": "r", "session": "s1", "token": "x.y.z", "actions": (), "resources": (),
 }  # fmt: skip
 
 # Free for whoever can sign, or asked by a role's trust policy: tests of their own.

@@ -33,7 +33,7 @@ def choices(command: type[Command], field: dataclasses.Field[Any]) -> list[Any]:
     if field.name == "needs":
         return BUCKETS if command is objects.HeadBucket else OBJECTS
     if field.name in ("ref", "of"):
-        return KINDS
+        return [None, *KINDS] if "None" in str(field.type) else KINDS
     if field.name == "kind":
         return list(identity.EntityKind)
     if field.name == "source":
@@ -68,10 +68,10 @@ ASKED = {
     for module in (objects, identity)
     for command in commands(module)
     for action, _ in command.touches()
-    # Groups are not tagged, trusted or bounded, and only roles are trusted.
+    # Groups are not trusted or bounded, and only roles are trusted.
     if action
     not in {
-        "identity:TagGroup", "identity:SetBoundaryGroup", "identity:RemoveBoundaryGroup", "identity:SetTrustUser",
+        "identity:SetBoundaryGroup", "identity:RemoveBoundaryGroup", "identity:SetTrustUser",
         "identity:SetTrustGroup", "identity:ListMembersOfRole",
     }
 }  # fmt: skip

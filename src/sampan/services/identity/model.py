@@ -42,6 +42,8 @@ from sampan.services.identity.session_commands import AssumeRoleWithToken as Ass
 from sampan.services.identity.session_commands import GetCallerIdentity as GetCallerIdentity
 from sampan.services.identity.session_commands import GetFederationToken as GetFederationToken
 from sampan.services.identity.session_commands import GetSessionToken as GetSessionToken
+from sampan.services.identity.simulation_commands import GetContextKeys as GetContextKeys
+from sampan.services.identity.simulation_commands import SimulatePolicies as SimulatePolicies
 from sampan.services.identity.values import AccessKey as AccessKey
 from sampan.services.identity.values import Account as Account
 from sampan.services.identity.values import ApiKey as ApiKey
@@ -54,6 +56,7 @@ from sampan.services.identity.values import IssuedKey as IssuedKey
 from sampan.services.identity.values import KeyUse as KeyUse
 from sampan.services.identity.values import Language as Language
 from sampan.services.identity.values import LoginProfile as LoginProfile
+from sampan.services.identity.values import MatchedStatement as MatchedStatement
 from sampan.services.identity.values import Members as Members
 from sampan.services.identity.values import MfaDevice as MfaDevice
 from sampan.services.identity.values import Page as Page
@@ -62,6 +65,7 @@ from sampan.services.identity.values import PolicyVersion as PolicyVersion
 from sampan.services.identity.values import Provided as Provided
 from sampan.services.identity.values import Provider as Provider
 from sampan.services.identity.values import Session as Session
+from sampan.services.identity.values import Simulated as Simulated
 from sampan.services.identity.values import Summary as Summary
 from sampan.services.identity.values import WhoAmI as WhoAmI
 
@@ -105,6 +109,7 @@ FAULTS: frozenset[tuple[Kind, str]] = frozenset(
         (Kind.TOO_MANY, "entity"),  # the account's limit of users, roles ...
         (Kind.TOO_MANY, "tags"),
         (Kind.INVALID, "tags"),
+        (Kind.INVALID, "simulation"),  # what cannot be asked, or no policy
         (Kind.INVALID, "password"),
         (Kind.INVALID, "mfa code"),
         (Kind.INVALID, "duration"),  # of a session; facts: given, min, max

@@ -26,6 +26,7 @@ from sampan.services.identity import (
     providers,
     rows,
     sessions,
+    simulation,
     targets,
 )
 from sampan.services.identity.api_keys import Bearers
@@ -87,6 +88,8 @@ COMMANDS: dict[type[Command], Callable[..., Awaitable[Any]]] = {
     model.ListAttachments: attachments.list_attachments,
     model.PutInlinePolicy: attachments.put_inline_policy,
     model.GetInlinePolicies: attachments.get_inline_policies,
+    model.SimulatePolicies: simulation.simulate_policies,
+    model.GetContextKeys: simulation.get_context_keys,
     model.PutProvider: providers.put_provider,
     model.GetProviders: providers.get_providers,
     model.DeleteProvider: providers.delete_provider,

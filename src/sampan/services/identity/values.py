@@ -7,6 +7,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Generic, TypeVar
 
+from sampan.kernel.policy import Outcome
+
 T = TypeVar("T")
 
 
@@ -208,6 +210,29 @@ class PolicyVersion:
     document: Document
     default: bool
     created_ms: int
+
+
+@dataclass(frozen=True, slots=True)
+class MatchedStatement:
+    """A statement that decided. `kind` is that of its policy (identity, resource, boundary), `policy` its name: a
+    managed one's id, "user/ann:own" for one of an entity's own, "input.1" and so on for what was given. `start` and
+    `end` are line and column in its text, from 1; the end is just beyond."""
+
+    kind: str
+    policy: str
+    start: tuple[int, int]
+    end: tuple[int, int]
+
+
+@dataclass(frozen=True, slots=True)
+class Simulated:
+    """What policies say of one action on one resource. `missing` are condition keys, by core name, that had no value;
+    `boundary` says whether the permission boundary lets it through, if there is one."""
+
+    outcome: Outcome
+    matched: tuple[MatchedStatement, ...] = ()
+    missing: tuple[str, ...] = ()
+    boundary: bool | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -55,6 +55,7 @@ from sampan.services.inference.values import Quota as Quota
 from sampan.services.inference.values import Stream as Stream
 from sampan.services.inference.values import TaskState as TaskState
 from sampan.services.inference.values import Turn as Turn
+from sampan.services.inference.values import valid_name as valid_name
 
 FAULTS: frozenset[tuple[Kind, str]] = frozenset(
     {

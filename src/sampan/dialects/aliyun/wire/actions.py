@@ -77,7 +77,7 @@ _RAM = {
     "DeleteRole": "identity:DeleteRole",
     "ListRoles": "identity:ListRoles",
     # One action tags whatever the resource is.
-    "TagResources": "identity:TagUser identity:TagRole identity:TagPolicy",
+    "TagResources": "identity:TagUser identity:TagGroup identity:TagRole identity:TagPolicy",
     "CreateAccessKey": "identity:CreateAccessKey",
     "ListAccessKeys": "identity:ListAccessKeys",
     "UpdateAccessKey": "identity:SetAccessKey",
@@ -122,8 +122,11 @@ _RAM = {
     "DeleteOIDCProvider": "identity:DeleteProvider",
 }
 _RAM_ALSO = {
-    "UntagResources": "identity:TagUser identity:TagRole identity:TagPolicy",
-    "ListTagResources": "identity:GetUser identity:GetRole identity:GetPolicy",
+    "UntagResources": "identity:TagUser identity:TagGroup identity:TagRole identity:TagPolicy",
+    "ListTagResources": """
+        identity:GetUser identity:GetGroup identity:GetRole identity:GetPolicy
+        identity:ListUsers identity:ListGroups identity:ListRoles identity:ListPolicies
+    """,
     "GetUserMFAInfo": "identity:ListMfaDevices",
     "CreateServiceLinkedRole": "identity:CreateRole",
     "DeleteServiceLinkedRole": "identity:DeleteRole",
@@ -139,6 +142,7 @@ identity:PutPolicyOfUser identity:GetPolicyOfUser identity:DeletePolicyOfUser id
 identity:PutPolicyOfGroup identity:GetPolicyOfGroup identity:DeletePolicyOfGroup identity:ListInlinePoliciesOfGroup
 identity:PutPolicyOfRole identity:GetPolicyOfRole identity:DeletePolicyOfRole identity:ListInlinePoliciesOfRole
 identity:CreateApiKey identity:ListApiKeys identity:UpdateApiKey identity:ResetApiKey identity:DeleteApiKey
+identity:SimulatePolicies identity:SimulateCustomPolicies identity:GetContextKeys identity:GetCustomContextKeys
 identity:CreateAccount identity:CreateKey identity:ListAccounts
 """
 

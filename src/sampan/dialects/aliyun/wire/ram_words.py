@@ -137,6 +137,9 @@ WORDS: Words = {
     (Kind.TOO_MANY, "entity"): _too_many,
     (Kind.TOO_MANY, "tags"): Word("LimitExceeded.Tag", 409, "The count of tags is beyond the current limit."),
     (Kind.INVALID, "tags"): lambda fault: Word("InvalidParameter.Tag", 400, fault.why or "A tag is not valid."),
+    (Kind.INVALID, "simulation"): lambda fault: Word(
+        "InvalidParameter.PolicyDocument", 400, fault.why or "The simulation's input is not valid."
+    ),
     (Kind.INVALID, "password"): Word(
         "InvalidParameter.Password.TooWeak", 400, 'The parameter "Password" does not comply with the password policy.'
     ),

@@ -126,6 +126,10 @@ _IAM = {
     "GetRolePolicy": "identity:GetPolicyOfRole",
     "DeleteRolePolicy": "identity:DeletePolicyOfRole",
     "ListRolePolicies": "identity:ListInlinePoliciesOfRole",
+    "SimulatePrincipalPolicy": "identity:SimulatePolicies",
+    "SimulateCustomPolicy": "identity:SimulateCustomPolicies",
+    "GetContextKeysForPrincipalPolicy": "identity:GetContextKeys",
+    "GetContextKeysForCustomPolicy": "identity:GetCustomContextKeys",
     "CreateAccountAlias": "identity:SetAlias",
     "DeleteAccountAlias": "identity:RemoveAlias",
     "ListAccountAliases": "identity:GetAlias",
@@ -151,8 +155,8 @@ _IAM_ALSO = {
     "AddClientIDToOpenIDConnectProvider": "identity:UpdateProvider",
     "RemoveClientIDFromOpenIDConnectProvider": "identity:UpdateProvider",
 }
-# What is not done to one's own account by API in either cloud: the operator's.
-_IAM_UNNAMED = "identity:CreateAccount identity:CreateKey identity:ListAccounts"
+# Groups have tags in RAM alone; the rest is not done to one's own account by API in either cloud: the operator's.
+_IAM_UNNAMED = "identity:TagGroup identity:CreateAccount identity:CreateKey identity:ListAccounts"
 
 _STS = {
     "AssumeRole": "identity:AssumeRole",

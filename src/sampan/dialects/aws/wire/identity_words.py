@@ -5,7 +5,7 @@ Source: "Errors" of each action in their API references; texts as AWS sends them
 
 from __future__ import annotations
 
-from sampan.dialects.aws.wire.words import COMMON, Word, Words
+from sampan.dialects.aws.wire.words import Word, Words
 from sampan.kernel.fault import Kind
 
 _LIMIT = "LimitExceeded"
@@ -24,7 +24,6 @@ def _conflict(text: str) -> Word:
 
 
 IAM: Words = {
-    **COMMON,
     (Kind.MISSING, "account"): _missing("The account cannot be found."),
     (Kind.MISSING, "user"): _missing("The user with name {name} cannot be found."),
     (Kind.MISSING, "group"): _missing("The group with name {name} cannot be found."),
@@ -73,6 +72,7 @@ IAM: Words = {
     (Kind.TOO_MANY, "entity"): Word(_LIMIT, 409, "Cannot exceed quota for entities of this account: {count_max}"),
     (Kind.TOO_MANY, "tags"): Word(_LIMIT, 409, "The number of tags has reached the maximum limit."),
     (Kind.INVALID, "tags"): Word("InvalidInput", 400, "A tag is not valid.", telling=True),
+    (Kind.INVALID, "simulation"): Word("InvalidInput", 400, "The simulation's input is not valid.", telling=True),
     (Kind.INVALID, "password"): Word(
         "PasswordPolicyViolation", 400, "The password does not meet the requirements.", telling=True
     ),
