@@ -15,7 +15,8 @@ from sampan.llm.errors import ModelError, UnsupportedError
 from sampan.llm.gguf_file import _LEVELS, _PARTS, GgufFile
 from sampan.llm.loader import load
 from sampan.llm.models.attention import Span
-from sampan.llm.models.decoder import Batch, Cache
+from sampan.llm.models.cache import Cache
+from sampan.llm.models.decoder import Batch
 from tests.llm import reference
 from tests.llm.languages import TEXTS
 

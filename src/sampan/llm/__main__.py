@@ -59,6 +59,7 @@ def _parser() -> argparse.ArgumentParser:
         one.add_argument("--weights", default="auto", choices=sorted(quantise.FORMS), help="how linears are kept")
         one.add_argument("--threads", type=int, default=0, help="processor threads; 0: PyTorch's choice")
         one.add_argument("--cache-mib", type=int, default=0, help="memory for the cache; 0: half of what is free")
+        one.add_argument("--cache", default="auto", choices=("auto", "int8"), help="how keys and values are kept")
         if name == "bench":
             one.add_argument("--prompt", type=int, default=512, help="tokens per prompt")
             one.add_argument("--tokens", type=int, default=32, help="tokens per answer")
@@ -79,7 +80,9 @@ def _parser() -> argparse.ArgumentParser:
 
 
 def _engine(given: argparse.Namespace) -> Engine:
-    options = Options(cache_bytes=given.cache_mib << 20 or None, draft_tokens=getattr(given, "draft", 0))
+    options = Options(
+        cache_bytes=given.cache_mib << 20 or None, cache_dtype=given.cache, draft_tokens=getattr(given, "draft", 0)
+    )
     return Engine.load(
         given.model,
         dtype=given.dtype,

@@ -11,7 +11,8 @@ from torch import Tensor
 from sampan.llm import memory
 from sampan.llm.contract import Traits
 from sampan.llm.models.attention import Span
-from sampan.llm.models.decoder import Batch, Cache, Decoder
+from sampan.llm.models.cache import Cache
+from sampan.llm.models.decoder import Batch, Decoder
 from sampan.llm.models.mlp import Tweak
 from sampan.llm.scheduler import Work
 from sampan.llm.sequence import Sequence
@@ -22,7 +23,9 @@ LOGIT_ROWS_MAX = 64  # rows of logits made at once: 64 x 152k x 4 bytes is 39 MB
 class Runner:
     """A model with its cache."""
 
-    def __init__(self, model: Decoder) -> None:
+    def __init__(self, model: Decoder, *, rounded: bool = False) -> None:
+        """`rounded` keeps keys and values in int8."""
+        self._rounded = rounded
         self.model, self.device = model, model.device
         config = model.config
         self.traits = Traits(
@@ -30,13 +33,15 @@ class Runner:
             room=config.room,
             end_tokens=config.end_tokens,
             generates=model.head is not None,
-            token_bytes=memory.token_bytes(config, model.dtype.itemsize),
+            token_bytes=memory.token_bytes(config, None if rounded else model.dtype),
             stretched_from=config.positions if model.rotary.by_length else None,
         )
 
     def reserve(self, blocks: int, block_tokens: int) -> None:
         """Take the memory for so many blocks."""
-        self.cache = Cache(self.model.config, blocks * block_tokens, self.model.dtype, self.device)
+        self.cache = Cache(
+            self.model.config, blocks * block_tokens, self.model.dtype, self.device, rounded=self._rounded
+        )
         self._block_tokens = block_tokens
 
     def hidden(self, work: Items[Work], tweak: Tweak) -> Tensor:
@@ -83,7 +88,7 @@ class Runner:
             tokens=torch.tensor(tokens, dtype=torch.long),
             positions=at,
             slots=slots[0] if len(slots) == 1 else torch.cat(slots),
-            plan=model.plan(spans),
+            plan=model.plan(spans, rounded=self._rounded),
             lengths=stretched,
             tweak=tweak,
         )
