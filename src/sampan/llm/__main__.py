@@ -70,7 +70,8 @@ def _parser() -> argparse.ArgumentParser:
         one.add_argument("--top-p", type=float, default=0.8)
         one.add_argument("--top-k", type=int, default=20)
         one.add_argument("--seed", type=int)
-        one.add_argument("--draft", type=int, default=0, help="guess so many tokens ahead from the text itself")
+        one.add_argument("--draft", type=int, default=0, help="guess so many tokens ahead")
+        one.add_argument("--draft-model", help="a smaller model that guesses; without it, the text itself does")
         if name == "generate":
             one.add_argument("prompt", help="the text to go on from")
             one.add_argument("--stop", action="append", default=[], help="end before this text (may be repeated)")
@@ -87,6 +88,7 @@ def _engine(given: argparse.Namespace) -> Engine:
         given.model,
         dtype=given.dtype,
         form=quantise.FORMS[given.weights],
+        draft=getattr(given, "draft_model", None),
         options=options,
         progress=_progress("loading"),
     )

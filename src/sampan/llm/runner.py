@@ -27,6 +27,7 @@ class Runner:
         """`rounded` keeps keys and values in int8."""
         self._rounded = rounded
         self.model, self.device = model, model.device
+        self._last = model.config.vocabulary - 1  # a draft model may have fewer, the rest being padding
         config = model.config
         self.traits = Traits(
             vocabulary=config.vocabulary,
@@ -76,16 +77,17 @@ class Runner:
         spans: list[Span] = []
         slots: list[Tensor] = []
         for item in work:
-            sequence, first, end = item.sequence, item.sequence.computed, item.sequence.computed + item.count
+            sequence, first = item.sequence, item.sequence.computed + item.ahead
+            end = first + item.count
             spans.append(Span(len(tokens), item.count, end, sequence.slots(0, end)))
             slots.append(sequence.slots(first, end))
-            tokens += (sequence.tokens[first:] + sequence.draft)[: item.count]
+            tokens += sequence.span(first, end)
             positions += range(first, end)
             lengths += [sequence.prompt_length] * item.count
         at = torch.tensor(positions, dtype=torch.long)
         stretched = torch.maximum(at + 1, torch.tensor(lengths)) if model.rotary.by_length else None
         return Batch(
-            tokens=torch.tensor(tokens, dtype=torch.long),
+            tokens=torch.tensor(tokens, dtype=torch.long).clamp_(max=self._last),
             positions=at,
             slots=slots[0] if len(slots) == 1 else torch.cat(slots),
             plan=model.plan(spans, rounded=self._rounded),
