@@ -10,7 +10,7 @@ from msgspec import Meta, Raw
 from sampan.dialects.open.openai import tools as tooling
 from sampan.dialects.open.openai.limits import NOTHING, Alternatives, Metadata, Natural, given, invalid, refuse
 from sampan.dialects.open.openai.messages import Messages, continued, messages
-from sampan.dialects.open.openai.sampling import Sampled, schema
+from sampan.dialects.open.openai.sampling import schema
 from sampan.dialects.open.openai.thinking import Thoughtful
 from sampan.dialects.open.openai.tools import Choice, Tools
 from sampan.dialects.open.wire import documents
@@ -55,7 +55,7 @@ class FormatForm(msgspec.Struct):
         return Shape(ShapeKind.SCHEMA, schema(self.json_schema.schema, f"{where}.json_schema.schema"))
 
 
-class ChatForm(Sampled, Thoughtful, kw_only=True):
+class ChatForm(Thoughtful, kw_only=True):
     """The fields. Those that are not named here (user, service_tier, prompt_cache_key …) say nothing to a model."""
 
     messages: Messages

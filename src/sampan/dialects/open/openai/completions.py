@@ -135,21 +135,14 @@ def result(asked: Generate, answer: Answer) -> dict[str, Any]:
 def _choice(asked: Generate, choice: Choice) -> dict[str, Any]:
     shown: dict[str, Any] = {"index": choice.index, "text": choice.text, "logprobs": None}
     if asked.ask.sampling.logprobs is not None:
-        plain = logprobs.Plain()
-        lists = plain.shown(()) if not asked.ask.echo else plain.echoed(_echo(choice), choice.prompt_logprobs)
-        more = plain.shown(choice.logprobs)
-        shown["logprobs"] = {name: values + more[name] for name, values in lists.items()}
+        prompt = choice.prompt_logprobs if asked.ask.echo else ()
+        shown["logprobs"] = logprobs.Plain().shown(choice.text, prompt, choice.logprobs)
     shown["finish_reason"] = FINISHES[choice.finish]
     if choice.stopped_by:
         shown["stop_reason"] = choice.stopped_by
     if asked.ask.sampling.prompt_logprobs is not None and not asked.ask.echo:
         shown["prompt_logprobs"] = logprobs.prompt(choice.prompt_logprobs)
     return shown
-
-
-def _echo(choice: Choice) -> str:
-    """The prompt that came back: what the answer's own tokens do not account for."""
-    return choice.text[: max(0, len(choice.text) - sum(len(one.text) for one in choice.logprobs))]
 
 
 # --- streamed ---------------------------------------------------------------------------------------------------------
@@ -177,12 +170,10 @@ async def _events(x: OpenAiExchange, asked: Generate, stream: Stream) -> AsyncGe
 
 def _said(asked: Generate, piece: Piece, plain: logprobs.Plain) -> dict[str, Any]:
     chunk: dict[str, Any] = {"index": piece.index, "text": piece.text, "logprobs": None, "finish_reason": None}
-    if asked.ask.sampling.logprobs is not None:
-        if asked.ask.echo and piece.prompt_logprobs:
-            chunk["logprobs"] = plain.echoed(piece.text, piece.prompt_logprobs)
-        elif piece.logprobs:
-            chunk["logprobs"] = plain.shown(piece.logprobs)
-    elif piece.prompt_logprobs:
+    prompt = piece.prompt_logprobs if asked.ask.echo else ()
+    if asked.ask.sampling.logprobs is not None and (prompt or piece.logprobs):
+        chunk["logprobs"] = plain.shown(piece.text, prompt, piece.logprobs)
+    if piece.prompt_logprobs and not asked.ask.echo:
         chunk["prompt_logprobs"] = logprobs.prompt(piece.prompt_logprobs)
     if piece.say is Say.END:
         chunk["finish_reason"] = FINISHES[piece.finish or Finish.STOP]

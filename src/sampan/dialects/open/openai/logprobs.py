@@ -43,27 +43,21 @@ class Plain:
     def __init__(self) -> None:
         self._offset = 0
 
-    def shown(self, logprobs: Sequence[Logprob]) -> dict[str, Any]:
-        """The four lists for some tokens, after those that were shown before."""
+    def shown(self, text: str, prompt: Sequence[Logprob | None], answer: Sequence[Logprob]) -> dict[str, Any]:
+        """The four lists for the tokens of a piece of text: those of a prompt that comes back, then the answer's.
+
+        Nothing went before a prompt's first token, so that it has no value: it is the text that the others leave.
+        """
         lists: dict[str, list[Any]] = {"tokens": [], "token_logprobs": [], "top_logprobs": [], "text_offset": []}
-        for one in logprobs:
-            lists["tokens"].append(one.text)
-            lists["token_logprobs"].append(one.value)
-            lists["top_logprobs"].append({other.text: other.value for other in one.alternatives})
-            self._place(lists, one.text)
+        known = [one for one in (*prompt, *answer) if one is not None]
+        if len(known) < len(prompt) + len(answer):
+            first = text[: max(0, len(text) - sum(len(one.text) for one in known))]
+            self._add(lists, first, None, None)
+        for one in known:
+            self._add(lists, one.text, one.value, {other.text: other.value for other in one.alternatives})
         return lists
 
-    def echoed(self, text: str, logprobs: Sequence[Logprob | None]) -> dict[str, Any]:
-        """The lists for a prompt that comes back: nothing went before its first token, so that one has no value."""
-        known = [one for one in logprobs if one is not None]
-        first = text[: max(0, len(text) - sum(len(one.text) for one in known))]
-        lists: dict[str, list[Any]] = {
-            "tokens": [first], "token_logprobs": [None], "top_logprobs": [None], "text_offset": [],
-        }  # fmt: skip
-        self._place(lists, first)
-        rest = self.shown(known)
-        return {name: values + rest[name] for name, values in lists.items()}
-
-    def _place(self, lists: dict[str, list[Any]], text: str) -> None:
-        lists["text_offset"].append(self._offset)
+    def _add(self, lists: dict[str, list[Any]], text: str, value: float | None, top: dict[str, float] | None) -> None:
+        for name, added in zip(lists, (text, value, top, self._offset), strict=True):
+            lists[name].append(added)
         self._offset += len(text)

@@ -21,7 +21,6 @@ from sampan.dialects.open.openai.limits import (
     invalid,
     refuse,
 )  # fmt: skip
-from sampan.dialects.open.openai.sampling import Sampled
 from sampan.dialects.open.openai.thinking import Effort, Thoughtful
 from sampan.dialects.open.openai.tools import Choice, FlatTools
 from sampan.dialects.open.wire import documents
@@ -64,7 +63,7 @@ class ReasoningForm(msgspec.Struct):
     effort: Effort | None = None
 
 
-class ResponseForm(Sampled, Thoughtful, kw_only=True):
+class ResponseForm(Thoughtful, kw_only=True):
     """The fields: OpenAI's, and of vLLM's those that say how tokens are chosen."""
 
     input: Input

@@ -70,7 +70,7 @@ class Sampled(msgspec.Struct, kw_only=True):
     top_p: Share | None = None
     n: Answers | None = None
     stop: Stop | None = None
-    max_tokens: Natural | None = None
+    max_tokens: Count | None = None
     presence_penalty: Penalty | None = None
     frequency_penalty: Penalty | None = None
     logit_bias: dict[str, Bias] | None = None
@@ -179,6 +179,3 @@ def _biases(sent: dict[str, float]) -> dict[int, float]:
             raise invalid("logit_bias", f"Invalid key in 'logit_bias': {token[:32]!r}. Keys are token ids.")
         found[int(token)] = bias
     return found
-
-
-__all__ = ["Count", "Sampled", "StreamOptions", "StructuredOutputs", "schema", "stops"]

@@ -13,6 +13,7 @@ from typing import Any, Literal
 import msgspec
 
 from sampan.dialects.open.openai.limits import Natural, invalid
+from sampan.dialects.open.openai.sampling import Sampled
 
 Effort = Literal["none", "minimal", "low", "medium", "high", "xhigh", "max"]
 
@@ -28,8 +29,8 @@ class ThinkingForm(msgspec.Struct):
     budget_tokens: Natural | None = None
 
 
-class Thoughtful(msgspec.Struct, kw_only=True):
-    """The fields that say it."""
+class Thoughtful(Sampled, kw_only=True):
+    """The fields of a request for text that may be thought about."""
 
     reasoning_effort: Effort | None = None
     enable_thinking: bool | None = None
