@@ -146,7 +146,7 @@ class Telling:
             return b""
         text, shown = "".join(item.text), item.shown(status)
         if item.kind is Say.CALL:
-            place = self._place(item, part=False) | {"name": item.name}
+            place = self._place(item, part=False)
             out = self._event("response.function_call_arguments.done", **place, arguments=text)
         elif item.kind is Say.REASONING:
             out = self._event("response.reasoning_text.done", **self._place(item), text=text)
