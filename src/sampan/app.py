@@ -17,7 +17,7 @@ import os
 import signal
 import sys
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from types import MappingProxyType
 
@@ -34,12 +34,14 @@ from sampan.dialects.aws.iam.dialect import IamDialect
 from sampan.dialects.aws.s3.dialect import S3Dialect
 from sampan.dialects.aws.sts.dialect import StsDialect
 from sampan.dialects.aws.wire.policy import IamReader
+from sampan.dialects.open.anthropic.dialect import AnthropicDialect
 from sampan.engines import authority, credentials
 from sampan.engines.blobs_disk import DiskBlobs
 from sampan.engines.clock_system import SystemChance, SystemClock
 from sampan.engines.credentials import Credentials
 from sampan.engines.digests import LibraryDigests
 from sampan.engines.folder import DataFolder, FolderError
+from sampan.engines.limiter import FileLimiter
 from sampan.engines.nonces import NonceTable
 from sampan.engines.sealer import AesSealer, load_key
 from sampan.engines.store_sqlite import Damaged, SqliteStore
@@ -52,8 +54,12 @@ from sampan.gateway.guard import Guard
 from sampan.gateway.http import Reply
 from sampan.kernel.fault import Fault, Kind
 from sampan.kernel.policy import Reader
+from sampan.kernel.ports import Engine
 from sampan.services.identity.model import Language
 from sampan.services.identity.service import ROOT_ACCOUNT, Identity
+from sampan.services.inference.model import EngineKind
+from sampan.services.inference.service import Context as InferenceContext
+from sampan.services.inference.service import Inference
 from sampan.services.objects.service import Objects
 
 READERS: Mapping[Language, Reader] = MappingProxyType({Language.IAM: IamReader(), Language.RAM: RamReader()})
@@ -72,8 +78,13 @@ class Trouble(Exception):  # noqa: N818 - what a person would call it
 
 
 def credentials_file(config: Config) -> Path:
-    """Where the root's access key is kept."""
+    """Where the root's access key and its API key are kept."""
     return config.data / "credentials.toml"
+
+
+def known_root(config: Config) -> Credentials | None:
+    """The root's keys as the last start has written them. Raises OSError, or ValueError for a damaged file."""
+    return credentials.read(credentials_file(config))
 
 
 def server_file(config: Config) -> Path:
@@ -152,22 +163,29 @@ def open_objects(config: Config) -> Iterator[Objects]:
 
 
 def _root(config: Config) -> Credentials:
-    """The root's credentials: the configuration's, else the file's, else new ones. Then all three agree."""
-    found = credentials.read(credentials_file(config))
+    """The root's keys, each of them the configuration's, else the file's, else new. Then all three agree."""
+    found = known_root(config)
     store = SqliteStore(config.data / "store")
     try:
         identity = _identity(config, store)
+        api_key = config.root_api_key or (found and found.api_key) or identity.new_api_key()
         if config.root_access_key_id:
-            wanted = Credentials(ROOT_ACCOUNT, config.root_access_key_id, config.root_access_key_secret)
+            pair = config.root_access_key_id, config.root_access_key_secret
         else:
-            wanted = found or Credentials(ROOT_ACCOUNT, *identity.new_credentials())
+            pair = (found.access_key_id, found.access_key_secret) if found else identity.new_credentials()
+        wanted = Credentials(ROOT_ACCOUNT, *pair, api_key)
         # The file first: a key that works, and that nobody knows, is worse than one that does not work yet.
         if wanted != found:
             credentials.write(credentials_file(config), wanted)
-        asyncio.run(identity.adopt_root(wanted.access_key_id, wanted.access_key_secret))
+        asyncio.run(_adopt(identity, wanted))
     finally:
         store.close()
     return wanted
+
+
+async def _adopt(identity: Identity, root: Credentials) -> None:
+    await identity.adopt_root(root.access_key_id, root.access_key_secret)
+    await identity.adopt_root_api_key(root.api_key)
 
 
 def _certificates(config: Config) -> authority.Certificates | None:
@@ -223,6 +241,7 @@ def dialects(config: Config) -> tuple[Dialect, ...]:
         OssDialect(config.domains, config.region_aliyun),
         RamDialect(config.region_aliyun, nonces),
         AliyunStsDialect(config.region_aliyun, nonces),
+        AnthropicDialect(),
     )
 
 
@@ -237,6 +256,7 @@ def worker(prepared: Prepared, parent: int) -> Gateway:
         store, DiskBlobs(config.data / "blobs", prepared.run, chance), clock, chance, digests, config.regions, READERS
     )
     identity = _identity(config, store)
+    inference = _inference(prepared, store)
     counters_folder = _counters_folder(config)
 
     def health() -> Reply:
@@ -251,7 +271,10 @@ def worker(prepared: Prepared, parent: int) -> Gateway:
     @contextlib.asynccontextmanager
     async def life() -> AsyncIterator[None]:
         elected = _elected(counters_folder / "maintenance.lock", objects.maintain, log)
-        tasks = [asyncio.create_task(work) for work in (elected, identity.maintain(), _outlive_nobody(parent))]
+        tasks = [
+            asyncio.create_task(work)
+            for work in (elected, identity.maintain(), inference.keep_books(), _outlive_nobody(parent))
+        ]
         try:
             yield
         finally:
@@ -263,9 +286,13 @@ def worker(prepared: Prepared, parent: int) -> Gateway:
     gateway = Gateway(
         Parts(
             dispatcher=Dispatcher(dialects(config)),
-            handlers={**objects.handlers, **identity.handlers},
+            handlers={**objects.handlers, **identity.handlers, **inference.handlers},
             keys=identity,
-            guard=Guard({"objects": objects.owned, "identity": identity.owned}, identity.standing, identity.used),
+            guard=Guard(
+                {"objects": objects.owned, "identity": identity.owned, "inference": inference.owned},
+                identity.standing,
+                identity.used,
+            ),
             clock=clock,
             chance=chance,
             digests=digests,
@@ -280,6 +307,33 @@ def worker(prepared: Prepared, parent: int) -> Gateway:
     gc.collect()
     gc.freeze()
     return gateway
+
+
+def _inference(prepared: Prepared, store: SqliteStore) -> Inference:
+    tables = prepared.config.models.values()
+    fixed = {
+        table.deployment.name: replace(table.deployment, account=ROOT_ACCOUNT, created_ms=prepared.started_ms)
+        for table in tables
+    }
+    aliases = {alias: table.deployment.name for table in tables for alias in table.aliases}
+    return Inference(
+        InferenceContext(
+            store=store,
+            clock=SystemClock(),
+            chance=SystemChance(),
+            sealer=AesSealer(load_key(prepared.config.data / "secrets.key")),
+            limiter=FileLimiter(_counters_folder(prepared.config) / "limits"),
+            engines=_engines(prepared.config),
+            operator=ROOT_ACCOUNT,
+            fixed=fixed,
+            fixed_aliases=aliases,
+        )
+    )
+
+
+def _engines(config: Config) -> Mapping[EngineKind, Engine]:
+    """What runs models, by kind."""
+    return {}
 
 
 def text_logs(config: Config) -> bool:

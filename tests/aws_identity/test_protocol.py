@@ -152,7 +152,7 @@ def test_forms_that_no_sdk_sends(iam: Door, form: str, code: str) -> None:
     """Read before anything is verified by the model; nothing raises but a Fault."""
     request = Sent("POST", "/", "", {"host": "127.0.0.1:4566"})
     with pytest.raises(Fault) as caught:
-        iam.dialect._protocol.read(request.request(), form.encode())
+        iam.dialect._protocols[0].read(request.request(), form.encode())
     assert iam.refused(caught.value)[1] == code
 
 
@@ -160,13 +160,16 @@ def test_a_list_is_in_the_order_of_its_numbers(iam: Door) -> None:
     request = Sent("POST", "/", "", {"host": "127.0.0.1:4566"})
     numbers = (10, 2, 1, 11)
     form = "Action=UntagUser&UserName=ann&" + "&".join(f"TagKeys.member.{number}=k{number}" for number in numbers)
-    _, params = iam.dialect._protocol.read(request.request(), form.encode())
+    _, params = iam.dialect._protocols[0].read(request.request(), form.encode())
     assert params["TagKeys"] == ["k1", "k2", "k10", "k11"]
 
 
 def test_other_methods_are_none_of_this_api(iam: Door) -> None:
-    fault = iam.fault(replace(catch(client("iam"), "list_users"), method="PUT"))
-    assert (fault.kind, fault.noun) == (Kind.UNKNOWN, "operation")
+    put = replace(catch(client("iam"), "list_users"), method="PUT")
+    assert iam.refused(iam.fault(put))[1] == "SignatureDoesNotMatch"
+    with pytest.raises(Fault) as caught:
+        iam.dialect._protocols[0].read(put.request(), put.body)
+    assert iam.refused(caught.value)[1] == "InvalidAction"
 
 
 def test_every_reply_has_an_id(iam: Door) -> None:

@@ -237,6 +237,8 @@ class Gateway:
             raise Fault(
                 Kind.NOT_DONE, "operation", f"{operation.name} is not done by Sampan yet", operation=operation.name
             )
+        if operation.begin is not None:
+            await operation.begin(exchange)
         document = b""
         if operation.document:
             document = await self._document(exchange.body, operation.document_bytes_max)

@@ -8,7 +8,7 @@ that vendor carries.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
 
@@ -99,7 +99,8 @@ class Operation:
 
     `bind` turns the exchange (and, if `document`, the whole small body, verified) into a command; None says that
     Sampan does not do the operation yet. `render` turns the service's result into a reply. A document has at most
-    `document_bytes_max` bytes.
+    `document_bytes_max` bytes. `begin` is awaited before `bind`, where a command needs what a long body begins with: a
+    form's fields.
     """
 
     name: str
@@ -107,6 +108,7 @@ class Operation:
     render: Callable[[Any, Any], Reply] | None = None
     document: bool = False
     document_bytes_max: int = limits.DOCUMENT_BYTES_MAX
+    begin: Callable[[Any], Awaitable[None]] | None = None
 
 
 class Dialect(Protocol):

@@ -48,8 +48,9 @@ class Guard:
     """Asks the policies: the caller's own, and those of what it wants to touch.
 
     A root may do everything to what its own account owns, and nobody may do anything to what is another account's,
-    unless policies say so. `resources` tells what paths are, by the first word of an action, `standings` what callers
-    are. `used` takes note of a lasting key that was used, and for which service.
+    unless policies say so. Who came with a key of some scope may do nothing beyond it. `resources` tells what paths
+    are, by the first word of an action, `standings` what callers are. `used` takes note of a lasting key that was used,
+    and for which service.
     """
 
     def __init__(
@@ -77,6 +78,8 @@ class Guard:
         context: Facts = {}
         for index, (action, path) in enumerate(command.touches()):
             service = action.partition(":")[0]
+            if caller.scope and service not in caller.scope:
+                raise _denied(action, path, Decision(Outcome.IMPLICIT, "scope"))
             container = path.partition("/")[0]
             if action in _MAKING:
                 known, owned = "", _NOBODYS

@@ -12,9 +12,11 @@ import torch
 import torch.nn.functional as functional
 from torch import Tensor
 
+from sampan.llm.levels import Levels
 from sampan.llm.models.layers import Dense, Linear, linear
 
 GROUP = 32  # weights that share a scale in int4
+GROUPS = (32, 64, 128, 256)  # that the int4 kernel takes
 WIDE_ROWS = 128  # rows from which widening pays
 HEAD_ROWS = 65_536  # a weight this tall is the output head: it stays at int8, where errors show most
 _INT4_ROWS = 64  # the int4 kernel takes multiples of this
@@ -24,9 +26,18 @@ class Int8:
     """y = x (scale * W8)^T + b"""
 
     def __init__(self, weight: Tensor, bias: Tensor | None = None) -> None:
-        self.shape = (weight.shape[0], weight.shape[1])
-        self.weight, scale = int8(weight)
-        self._scale = scale.to(torch.bfloat16)
+        self._set(*int8(weight), bias)
+
+    @classmethod
+    def of(cls, levels: Tensor, scale: Tensor, bias: Tensor | None) -> Int8:
+        """From int8 [out, in] and a scale per row."""
+        made = cls.__new__(cls)
+        made._set(levels, scale, bias)
+        return made
+
+    def _set(self, levels: Tensor, scale: Tensor, bias: Tensor | None) -> None:
+        self.shape = (levels.shape[0], levels.shape[1])
+        self.weight, self._scale = levels, scale.to(torch.bfloat16)
         self._bias = None if bias is None else bias.to(torch.bfloat16)
         self.bytes = self.weight.numel() + 2 * scale.numel()
 
@@ -45,16 +56,27 @@ class Int4:
     """y = x W4^T + b, the weights in PyTorch's packed form."""
 
     def __init__(self, weight: Tensor, bias: Tensor | None = None) -> None:
-        self.shape = (weight.shape[0], weight.shape[1])
         levels, scale = int4(weight)
-        self._packed = torch.ops.aten._convert_weight_to_int4pack_for_cpu(levels + 8, 1)
-        # [groups, rows, (scale, zero)]: w = (level - 8) * scale + zero
-        self._scales = torch.stack((scale.T, torch.zeros_like(scale.T)), -1).to(torch.bfloat16).contiguous()
+        self._set(levels + 8, scale, torch.zeros_like(scale), bias)
+
+    @classmethod
+    def of(cls, levels: Levels, bias: Tensor | None) -> Int4:
+        """From 0..15 and scales for groups of one of GROUPS."""
+        made = cls.__new__(cls)
+        made._set(levels.levels.to(torch.int32), levels.scale, (8 - levels.zero) * levels.scale, bias)
+        return made
+
+    def _set(self, levels: Tensor, scale: Tensor, added: Tensor, bias: Tensor | None) -> None:
+        """w = (level - 8) * scale + added"""
+        self.shape = (levels.shape[0], levels.shape[1])
+        self._group = levels.shape[1] // scale.shape[1]
+        self._packed = torch.ops.aten._convert_weight_to_int4pack_for_cpu(levels, 1)
+        self._scales = torch.stack((scale.T, added.T), -1).to(torch.bfloat16).contiguous()
         self._bias = None if bias is None else bias.to(torch.bfloat16)
-        self.bytes = weight.numel() // 2 + 2 * self._scales.numel()
+        self.bytes = levels.numel() // 2 + 2 * self._scales.numel()
 
     def __call__(self, x: Tensor) -> Tensor:
-        y: Tensor = torch.ops.aten._weight_int4pack_mm_for_cpu(x.contiguous(), self._packed, GROUP, self._scales)
+        y: Tensor = torch.ops.aten._weight_int4pack_mm_for_cpu(x.contiguous(), self._packed, self._group, self._scales)
         return y if self._bias is None else y + self._bias
 
 
@@ -88,6 +110,21 @@ def narrow4(weight: Tensor, bias: Tensor | None = None) -> Linear:
     if not _fits(weight) or rows >= HEAD_ROWS or rows % _INT4_ROWS or width % GROUP:
         return narrow8(weight, bias)
     return Int4(weight, bias)
+
+
+def kept(given: Levels, bias: Tensor | None, dtype: torch.dtype, device: torch.device) -> Linear:
+    """Published levels as they are, where the kernels take them; else widened."""
+    rows, width = given.shape
+    fits = device.type == "cpu" and dtype == torch.bfloat16 and width % 32 == 0 and given.order is None
+    if fits and given.bits == 8 and given.scale.shape[1] == 1 and bool((given.zero == 128).all()):
+        return Int8.of((given.levels.to(torch.int16) - 128).to(torch.int8), given.scale.view(-1), bias)
+    if fits and given.bits == 4 and rows % _INT4_ROWS == 0:
+        size = next((one for one in reversed(GROUPS) if given.group % one == 0), 0)
+        if size:
+            times = given.group // size
+            scale, zero = (part.repeat_interleave(times, 1) for part in (given.scale, given.zero))
+            return Int4.of(Levels(given.levels, scale, zero, 4), bias)
+    return linear(given.wide().to(device, dtype), bias)
 
 
 def _fits(weight: Tensor) -> bool:

@@ -29,6 +29,7 @@ from sampan.llm import facts, quantise, settings
 from sampan.llm.engine import Engine, Options
 from sampan.llm.errors import AbsentError, AnswerError, GoneError, LlmError, ModelError, RequestError
 from sampan.llm.frames import NOTHING, Call, Done, Frames, Refused, Said
+from sampan.llm.models.decoder import Decoder
 from sampan.llm.pooling import Embedder, Reranker
 from sampan.llm.served import Generating, Pooling
 from sampan.llm.settings import Settings
@@ -78,12 +79,13 @@ def load(source: Path, chosen: Settings, progress: Callable[[int, int], None]) -
         raise ModelError(f"settings: weights must be one of {', '.join(quantise.FORMS)}, not {chosen.weights!r}")
     found = facts.abilities(source, chosen)
     generates = found.task == "generate"
-    wanted = {
+    wanted: dict[str, Any] = {
         "cache_bytes": chosen.cache_bytes if generates else 0,
         "length_max": chosen.length_max,
         "step_tokens_max": chosen.step_tokens_max,
         "sequences_max": chosen.sequences_max,
         "waiting_max": chosen.waiting_max,
+        "cache_dtype": chosen.cache_dtype,
         "draft_tokens": chosen.draft_tokens,
     }
     engine = Engine.load(
@@ -91,6 +93,7 @@ def load(source: Path, chosen: Settings, progress: Callable[[int, int], None]) -
         dtype=chosen.dtype,
         device=chosen.device,
         form=quantise.FORMS[chosen.weights],
+        draft=chosen.draft or None,
         options=Options(**{name: value for name, value in wanted.items() if value is not None}),
         progress=progress,
     )
@@ -100,6 +103,8 @@ def load(source: Path, chosen: Settings, progress: Callable[[int, int], None]) -
     if generates:
         talk = Talk(engine, source)
         return lambda server: Generating(talk, server.flush, server.broken)
+    if not isinstance(engine.model, Decoder):
+        raise ModelError(f"a model of type {found.architecture!r} can only answer here, not {found.task}")
     model: Embedder | Reranker
     if found.task == "rank":
         model = Reranker(engine.model, text)

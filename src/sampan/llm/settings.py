@@ -25,6 +25,8 @@ class Settings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, om
     step_tokens_max: int | None = None
     sequences_max: int | None = None
     waiting_max: int | None = None
+    cache_dtype: str = "auto"
+    draft: str = ""  # the folder of a smaller model that guesses ahead
     draft_tokens: int = 0
     pooling: str = ""  # of embeddings: last or mean; "": what the folder says
     keep_s: float | None = None  # how long it stays in memory unasked; None: until the room is needed

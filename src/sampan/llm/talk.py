@@ -15,8 +15,7 @@ from typing import Any
 
 import msgspec
 
-from sampan.llm import shapes
-from sampan.llm.chat import ChatTemplate
+from sampan.llm import loader, shapes
 from sampan.llm.config import read_json
 from sampan.llm.engine import Engine
 from sampan.llm.errors import PromptError, RequestError
@@ -62,7 +61,7 @@ class Talk:
         home = Path(folder) if Path(folder).is_dir() else Path(folder).parent
         self.engine = engine
         self._text: Text = engine.text
-        self._template = ChatTemplate.load(home)
+        self._template = loader.template(folder)
         source = self._template.source if self._template is not None else ""
         self._style = "llama" if CALL not in source and PYTHON_TAG in source else "hermes"
         self._takes_tools = "tools" in source

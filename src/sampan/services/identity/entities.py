@@ -135,6 +135,7 @@ async def delete_entity(context: Context, caller: Caller, command: DeleteEntity)
         row = named(tx, caller, command.ref)
         hanging = {
             "has access keys": rows.keys_of(account, row.id),
+            "has API keys": rows.api_keys_of(account, row.id),
             "has attached policies": rows.attached(account, row.id),
             "has policies of its own": rows.inline(account, row.id),
             "has a login profile": rows.profile(account, row.id),

@@ -122,7 +122,7 @@ async def create_access_key(context: Context, caller: Caller, command: CreateAcc
     issued = issue(context, form)
 
     def change(tx: Transaction) -> IssuedKey:
-        name, self_id = _holder(tx, caller, command)
+        name, self_id = holder_of(tx, caller, command.user)
         if count(tx, rows.keys_of(account, self_id)) >= COUNT_MAX:
             raise Fault(Kind.TOO_MANY, "access key", f"a user has at most {COUNT_MAX}", name=name, count_max=COUNT_MAX)
         holder = Holder(kind="user", id=self_id, name=name) if self_id else ROOT_HOLDER
@@ -135,7 +135,7 @@ async def create_access_key(context: Context, caller: Caller, command: CreateAcc
 async def list_access_keys(context: Context, caller: Caller, command: ListAccessKeys) -> tuple[AccessKey, ...]:
     account = caller.account
     with context.store.view() as view:
-        name, self_id = _holder(view, caller, command)
+        name, self_id = holder_of(view, caller, command.user)
         prefix = rows.keys_of(account, self_id)
         ids = [rows.key_id_of(key, prefix) for key, _ in view.scan(prefix, rows.after(prefix))]
         found = [(key_id, rows.decode_key(raw)) for key_id in ids if (raw := view.get(rows.key(key_id))) is not None]
@@ -171,10 +171,10 @@ async def get_access_key_use(context: Context, caller: Caller, command: GetAcces
     return KeyUse(name, use.used_ms, use.service, use.region)
 
 
-def _holder(view: View, caller: Caller, command: UserCommand) -> tuple[str, str]:
-    """The name and the id of the user that a command names, or who calls. Raises MISSING "user"."""
-    if command.user:
-        found = find_entity(view, caller.account, EntityRef(EntityKind.USER, command.user))
+def holder_of(view: View, caller: Caller, user: str) -> tuple[str, str]:
+    """The name and the id of a user, or of who calls (`user` ""). Raises MISSING "user"."""
+    if user:
+        found = find_entity(view, caller.account, EntityRef(EntityKind.USER, user))
         return found.name, found.id
     if caller.kind == "root":
         return ROOT, ""
@@ -195,7 +195,7 @@ def _lasting(view: View, account: str, key_id: str) -> rows.KeyRow:
 
 def _own(view: View, caller: Caller, command: UserCommand, key_id: str) -> rows.KeyRow:
     """A lasting key of the user that a command names. Raises MISSING "user" | "access key"."""
-    _, self_id = _holder(view, caller, command)
+    _, self_id = holder_of(view, caller, command.user)
     row = _lasting(view, caller.account, key_id)
     if row.id != self_id:
         raise Fault(Kind.MISSING, "access key", f"the user has no access key {key_id}", key_id=key_id)
@@ -270,7 +270,7 @@ class Keys:
 
         def change(tx: Transaction) -> None:
             for key_id, (used_ms, service, region) in used.items():
-                if tx.get(rows.key(key_id)) is not None:
+                if tx.get(rows.key(key_id)) is not None or tx.get(rows.api_key_place(key_id)) is not None:
                     tx.put(rows.use(key_id), rows.encode(rows.UseRow(used_ms, service, region)))
 
         if used:

@@ -7,6 +7,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Generic, TypeVar
 
+from sampan.kernel.policy import Outcome
+
 T = TypeVar("T")
 
 
@@ -75,6 +77,29 @@ class AccessKey:
 
 
 @dataclass(frozen=True, slots=True)
+class ApiKey:
+    """An API key, without its secret. `used_ms` None: never; else to the minute. `expired`: its time is over."""
+
+    key_id: str
+    user: str
+    form: str
+    active: bool
+    created_ms: int
+    expires_ms: int | None = None
+    expired: bool = False
+    scope: tuple[str, ...] = ()
+    used_ms: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class IssuedApiKey:
+    """The only time that the secret is shown: `token` is all that a client needs."""
+
+    key: ApiKey
+    token: str = field(repr=False)
+
+
+@dataclass(frozen=True, slots=True)
 class KeyUse:
     """`used_ms` None: never. `service` and `region` as the dialect named them."""
 
@@ -119,6 +144,38 @@ class Members(Page[Entity]):
     """The users of a group, or the groups of a user, with the one that they are of."""
 
     of: Entity
+
+
+class Own(enum.StrEnum):
+    """What an account may let its users do for themselves."""
+
+    PASSWORD = "password"  # noqa: S105 - what it is called
+    ACCESS_KEYS = "access keys"
+    DEVICES = "devices"
+
+
+@dataclass(frozen=True, slots=True)
+class PasswordPolicy:
+    """What an account's passwords must be. `days_max` 0: they do not age; `reuse` is how many earlier ones may not come
+    back. `hard`: who let one grow too old cannot change it any more."""
+
+    chars_min: int = 6
+    lower: bool = False
+    upper: bool = False
+    digits: bool = False
+    symbols: bool = False
+    days_max: int = 0
+    reuse: int = 0
+    hard: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """An account's settings. `note` is what dialects want to read back."""
+
+    passwords: PasswordPolicy | None
+    own: frozenset[Own]
+    note: Mapping[str, str]
 
 
 @dataclass(frozen=True, slots=True)
@@ -185,6 +242,29 @@ class PolicyVersion:
     document: Document
     default: bool
     created_ms: int
+
+
+@dataclass(frozen=True, slots=True)
+class MatchedStatement:
+    """A statement that decided. `kind` is that of its policy (identity, resource, boundary), `policy` its name: a
+    managed one's id, "user/ann:own" for one of an entity's own, "input.1" and so on for what was given. `start` and
+    `end` are line and column in its text, from 1; the end is just beyond."""
+
+    kind: str
+    policy: str
+    start: tuple[int, int]
+    end: tuple[int, int]
+
+
+@dataclass(frozen=True, slots=True)
+class Simulated:
+    """What policies say of one action on one resource. `missing` are condition keys, by core name, that had no value;
+    `boundary` says whether the permission boundary lets it through, if there is one."""
+
+    outcome: Outcome
+    matched: tuple[MatchedStatement, ...] = ()
+    missing: tuple[str, ...] = ()
+    boundary: bool | None = None
 
 
 @dataclass(frozen=True, slots=True)

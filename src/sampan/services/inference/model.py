@@ -55,6 +55,7 @@ from sampan.services.inference.values import Quota as Quota
 from sampan.services.inference.values import Stream as Stream
 from sampan.services.inference.values import TaskState as TaskState
 from sampan.services.inference.values import Turn as Turn
+from sampan.services.inference.values import valid_name as valid_name
 
 FAULTS: frozenset[tuple[Kind, str]] = frozenset(
     {
@@ -116,7 +117,8 @@ class Generate(ModelCommand):
     prefix: str = ""
 
     def touches(self) -> tuple[tuple[str, str], ...]:
-        found: tuple[tuple[str, str], ...] = ((self.action, f"model/{self.model}"),)
+        action = f"{self.action}Stream" if self.stream else self.action
+        found: tuple[tuple[str, str], ...] = ((action, f"model/{self.model}"),)
         if self.previous:
             found += (("inference:GetTurn", f"turn/{self.previous}"),)
         return found

@@ -3,13 +3,23 @@
 from __future__ import annotations
 
 import enum
+import re
 from collections.abc import AsyncIterator, Mapping
 from dataclasses import dataclass, field
+from typing import Protocol
 
 from sampan.kernel.asking import Abilities, Call, Condition, Finish, Logprob, Message, Piece, Usage
 from sampan.kernel.body import Outflow
 
 # --- models and what they are called ----------------------------------------------------------------------------------
+
+# As long as the longest ARN of Bedrock; repositories ("Qwen/Qwen3-8B"), tags ("llama3:8b") and versions fit.
+_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._:/@+-]{0,255}")
+
+
+def valid_name(name: str) -> bool:
+    """Whether a model can be called so."""
+    return _NAME.fullmatch(name) is not None
 
 
 class EngineKind(enum.StrEnum):
@@ -104,16 +114,27 @@ class Answer:
     usage: Usage
 
 
+class Pieces(Protocol):
+    """An answer on its way. Iterate it once, and close it, read to its end or not."""
+
+    def __aiter__(self) -> AsyncIterator[Piece]: ...
+
+    async def __anext__(self) -> Piece: ...
+
+    async def aclose(self) -> None:
+        """Free what it holds, at once. Safe to call twice."""
+        ...
+
+
 @dataclass(frozen=True, slots=True)
 class Stream:
-    """Answers while they are made. Iterate `pieces` once, and close it; `gathered` in `services.inference.model` makes
-    an Answer of pieces."""
+    """Answers while they are made. `whole` in `services.inference.model` puts pieces together."""
 
     id: str
     model: str
     deployment: str
     created_ms: int
-    pieces: AsyncIterator[Piece]
+    pieces: Pieces
 
 
 # --- stored conversations ---------------------------------------------------------------------------------------------
@@ -122,7 +143,7 @@ class Stream:
 @dataclass(frozen=True, slots=True)
 class Turn:
     """A question and its answer that were kept: `messages` is all that was said up to and with the answer, `note` the
-    dialect's own JSON. `previous` is the turn that it went on from."""
+    dialect's own JSON. `previous` is the turn that it went on from. `finish` and `usage` are the answer's."""
 
     id: str
     account: str
@@ -131,6 +152,8 @@ class Turn:
     messages: tuple[Message, ...]
     note: bytes
     previous: str = ""
+    finish: Finish = Finish.STOP
+    usage: Usage = Usage()
 
 
 # --- files and batches ------------------------------------------------------------------------------------------------
