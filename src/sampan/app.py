@@ -35,6 +35,7 @@ from sampan.dialects.aws.s3.dialect import S3Dialect
 from sampan.dialects.aws.sts.dialect import StsDialect
 from sampan.dialects.aws.wire.policy import IamReader
 from sampan.dialects.open.anthropic.dialect import AnthropicDialect
+from sampan.dialects.open.openai.dialect import OpenAiDialect
 from sampan.engines import authority, credentials
 from sampan.engines.blobs_disk import DiskBlobs
 from sampan.engines.clock_system import SystemChance, SystemClock
@@ -242,6 +243,7 @@ def dialects(config: Config) -> tuple[Dialect, ...]:
         RamDialect(config.region_aliyun, nonces),
         AliyunStsDialect(config.region_aliyun, nonces),
         AnthropicDialect(),
+        OpenAiDialect(),
     )
 
 

@@ -20,6 +20,7 @@ TITLES = {
     "aliyun/ram": "Alibaba Cloud RAM",
     "aliyun/sts": "Alibaba Cloud STS",
     "open/anthropic": "Anthropic Messages",
+    "open/openai": "OpenAI",
 }
 
 _HEAD = """\

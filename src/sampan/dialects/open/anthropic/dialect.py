@@ -11,7 +11,7 @@ from sampan.dialects.open.anthropic import asking, models, replies, stream, word
 from sampan.dialects.open.anthropic.exchange import AnthropicExchange
 from sampan.dialects.open.anthropic.forms import AskForm, PromptForm, invalid
 from sampan.dialects.open.wire import bearer, documents, sse
-from sampan.dialects.open.wire.body import PlainBody
+from sampan.dialects.open.wire.body import Body
 from sampan.gateway.contract import Claim, Operation
 from sampan.gateway.http import Reply, Request
 from sampan.kernel import limits
@@ -96,7 +96,7 @@ class AnthropicDialect:
         if VERSION not in request.headers:
             raise invalid(VERSION, "header is required")
         exchange.operation = self._route(request)
-        exchange.body = PlainBody(request)
+        exchange.body = Body(request)
         return exchange
 
     def refuse(self, request: Request, request_id: str, fault: Fault) -> Reply:

@@ -1,4 +1,4 @@
-"""A request's body, as it is on the wire: nothing of it is signed."""
+"""A request's body as it is: nothing is signed, chunked or digested in these dialects."""
 
 from __future__ import annotations
 
@@ -9,28 +9,33 @@ from sampan.kernel.body import Digest
 from sampan.kernel.fault import Fault, Kind
 
 
-class PlainBody:
-    """Implements `kernel.body.Inflow`."""
+class Body:
+    """An Inflow."""
 
-    algorithms: frozenset[str] = frozenset()
+    __slots__ = ("_request", "length")
 
     def __init__(self, request: Request) -> None:
         """Raises Fault(INVALID, "argument") for a length that is none."""
         self._request = request
-        given = request.headers.get("content-length")
-        if given is not None and not (given.isascii() and given.isdigit() and len(given) < 20):
-            raise Fault(Kind.INVALID, "argument", "Content-Length must be a number.", name="content-length")
-        self.length = int(given) if given is not None else None
+        self.length: int | None = None
+        sent = request.headers.get("content-length")
+        if sent is not None:
+            if not (sent.isascii() and sent.isdecimal() and len(sent) <= 16):
+                raise Fault(Kind.INVALID, "argument", "Content-Length must be a whole number.", name="Content-Length")
+            self.length = int(sent)
+
+    @property
+    def algorithms(self) -> frozenset[str]:
+        return frozenset()
 
     async def chunks(self) -> AsyncIterator[bytes]:
-        """Raises Fault(TRUNCATED, "body") when the sender stops early."""
-        came = 0
-        async for piece in self._request.stream():
-            came += len(piece)
-            yield piece
-        if self.length is not None and came != self.length:
-            raise Fault(Kind.TRUNCATED, "body", f"{came} bytes came of {self.length}")
+        """The bytes as they come. Raises Fault(TRUNCATED, "body") if fewer come than were promised."""
+        received = 0
+        async for chunk in self._request.stream():
+            received += len(chunk)
+            yield chunk
+        if self.length is not None and received != self.length:
+            raise Fault(Kind.TRUNCATED, "body", f"{received} bytes came of {self.length} that were promised")
 
     def digests(self) -> Sequence[Digest]:
-        """Nobody claims any."""
         return ()
