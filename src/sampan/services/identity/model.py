@@ -40,6 +40,7 @@ from sampan.services.identity.credential_commands import UpdateApiKey as UpdateA
 from sampan.services.identity.credential_commands import UserCommand as UserCommand
 from sampan.services.identity.session_commands import AssumeRole as AssumeRole
 from sampan.services.identity.session_commands import AssumeRoleWithToken as AssumeRoleWithToken
+from sampan.services.identity.session_commands import DecodeDenial as DecodeDenial
 from sampan.services.identity.session_commands import GetCallerIdentity as GetCallerIdentity
 from sampan.services.identity.session_commands import GetFederationToken as GetFederationToken
 from sampan.services.identity.session_commands import GetSessionToken as GetSessionToken
@@ -128,6 +129,7 @@ FAULTS: frozenset[tuple[Kind, str]] = frozenset(
         (Kind.INVALID, "session name"),
         (Kind.INVALID, "identity token"),  # a JWT that cannot be verified; facts: why
         (Kind.EXPIRED, "identity token"),
+        (Kind.INVALID, "denial"),  # a sealed message that is none, or another account's
         (Kind.DENIED, "assume role"),  # the trust policy does not allow it; facts: role
     }
 )

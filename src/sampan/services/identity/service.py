@@ -10,6 +10,7 @@ from typing import Any
 
 from sampan.kernel.caller import ApiKey, Caller, Key
 from sampan.kernel.command import Command, Handlers
+from sampan.kernel.denial import Denial
 from sampan.kernel.fault import Fault
 from sampan.kernel.policy import Held, Owned, Reader, Standing
 from sampan.kernel.ports import Chance, Clock, Store
@@ -17,6 +18,7 @@ from sampan.services.identity import (
     accounts,
     api_keys,
     attachments,
+    denials,
     entities,
     keys,
     mfa,
@@ -103,6 +105,7 @@ COMMANDS: dict[type[Command], Callable[..., Awaitable[Any]]] = {
     model.AssumeRoleWithToken: sessions.assume_role_with_token,
     model.GetSessionToken: sessions.get_session_token,
     model.GetFederationToken: sessions.get_federation_token,
+    model.DecodeDenial: denials.decode_denial,
     model.GetCallerIdentity: sessions.get_caller_identity,
 }
 
@@ -111,8 +114,8 @@ class Identity:
     """Accounts, users, roles, keys and policies over a Store. `readers` read the languages that policies are written
     in, `provided` are the clouds' own policies.
 
-    `handlers` runs commands; `find`, `bearer` and `used` are for whoever asks who calls, `standing` and `owned` for
-    the guard; `maintain` is to run in every process that calls `used`.
+    `handlers` runs commands; `find`, `bearer` and `used` are for whoever asks who calls, `standing`, `owned` and
+    `told` for the guard; `maintain` is to run in every process that calls `used`.
     """
 
     def __init__(
@@ -131,6 +134,7 @@ class Identity:
         self.handlers: Handlers = {command: partial(function, self._context) for command, function in COMMANDS.items()}
         self.find: Callable[[str], Key | None] = self._keys.find
         self.bearer: Callable[[str], ApiKey | None] = Bearers(self._context).find
+        self.told: Callable[[Denial], str] = partial(denials.encode, self._context)
         self.used = self._keys.used
         self.standing: Callable[[Caller], Standing] = self._holdings.standing
 

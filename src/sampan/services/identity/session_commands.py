@@ -85,6 +85,14 @@ class GetFederationToken(IdentityCommand):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class DecodeDenial(IdentityCommand):
+    """What the guard has told, sealed, to who was refused in this account. -> kernel.denial.Denial."""
+
+    action: ClassVar[str] = "identity:DecodeDenial"
+    message: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class GetCallerIdentity(IdentityCommand):
     """Allowed to everybody who can sign. -> WhoAmI."""
 

@@ -127,6 +127,7 @@ _RAM = {
     "DeleteOIDCProvider": "identity:DeleteProvider",
 }
 _RAM_ALSO = {
+    "DecodeDiagnosticMessage": "identity:DecodeDenial",
     "UntagResources": "identity:TagUser identity:TagGroup identity:TagRole identity:TagPolicy",
     "ListTagResources": """
         identity:GetUser identity:GetGroup identity:GetRole identity:GetPolicy
@@ -163,6 +164,6 @@ ACTIONS = Actions(
     {
         "oss": product(_OSS, _OSS_ALSO),
         "ram": product(_RAM, _RAM_ALSO, _RAM_UNNAMED),
-        "sts": product(_STS, unnamed="identity:GetSessionToken identity:GetFederationToken"),
+        "sts": product(_STS, unnamed="identity:GetSessionToken identity:GetFederationToken identity:DecodeDenial"),
     },
 )

@@ -171,6 +171,7 @@ _STS = {
     "GetSessionToken": "identity:GetSessionToken",
     "GetFederationToken": "identity:GetFederationToken",
     "GetCallerIdentity": "identity:GetCallerIdentity",
+    "DecodeAuthorizationMessage": "identity:DecodeDenial",
 }
 
 ACTIONS = Actions(
