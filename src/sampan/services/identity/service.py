@@ -13,7 +13,7 @@ from sampan.kernel.command import Command, Handlers
 from sampan.kernel.denial import Denial
 from sampan.kernel.fault import Fault
 from sampan.kernel.policy import Held, Owned, Reader, Standing
-from sampan.kernel.ports import Chance, Clock, Store
+from sampan.kernel.ports import Chance, Clock, Sealer, Store
 from sampan.services.identity import (
     accounts,
     api_keys,
@@ -36,7 +36,6 @@ from sampan.services.identity.api_keys import Bearers
 from sampan.services.identity.context import ROOT as ROOT
 from sampan.services.identity.context import ROOT_ACCOUNT as ROOT_ACCOUNT
 from sampan.services.identity.context import Context
-from sampan.services.identity.context import Sealer as Sealer
 from sampan.services.identity.holdings import Holdings
 from sampan.services.identity.keys import Keys
 
