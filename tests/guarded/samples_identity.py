@@ -133,6 +133,21 @@ IAM: list[tuple[str, Sample]] = [
         "CreateOpenIDConnectProvider",
         sample("Url=https://new.example.org", "iam:CreateOpenIDConnectProvider oidc-provider/new.example.org"),
     ),
+    (
+        "AddClientIDToOpenIDConnectProvider",
+        sample(f"{_OIDC}&ClientID=new", "iam:AddClientIDToOpenIDConnectProvider oidc-provider/oidc.example.org"),
+    ),
+    (
+        "RemoveClientIDFromOpenIDConnectProvider",
+        sample(f"{_OIDC}&ClientID=old", "iam:RemoveClientIDFromOpenIDConnectProvider oidc-provider/oidc.example.org"),
+    ),
+    (
+        "UpdateOpenIDConnectProviderThumbprint",
+        sample(
+            f"{_OIDC}&ThumbprintList.member.1=0123456789012345678901234567890123456789",
+            "iam:UpdateOpenIDConnectProviderThumbprint oidc-provider/oidc.example.org",
+        ),
+    ),
     ("GetOpenIDConnectProvider", sample(_OIDC, "iam:GetOpenIDConnectProvider oidc-provider/oidc.example.org")),
     ("ListOpenIDConnectProviders", sample("", "iam:ListOpenIDConnectProviders oidc-provider/*")),
     ("DeleteOpenIDConnectProvider", sample(_OIDC, "iam:DeleteOpenIDConnectProvider oidc-provider/oidc.example.org")),
@@ -157,6 +172,7 @@ STS: list[tuple[str, Sample]] = [
     ("GetCallerIdentity", sample("", free=True)),
     ("GetSessionToken", sample("", free=True)),
     ("GetFederationToken", sample("Name=guest", "sts:GetFederationToken *")),
+    ("GetAccessKeyInfo", sample("AccessKeyId={key}", "sts:GetAccessKeyInfo *")),
     ("DecodeAuthorizationMessage", sample("EncodedMessage={denial}", "sts:DecodeAuthorizationMessage *")),
     ("AssumeRole", sample(_ROLE, "sts:AssumeRole role/helm")),
     (
@@ -202,6 +218,7 @@ RAM: list[tuple[str, Sample]] = [
     ),
     ("DeletePolicy", sample("PolicyName=spare", "ram:DeletePolicy policy/spare")),
     ("ListPolicies", sample("", "ram:ListPolicies policy/*")),
+    ("UpdatePolicyDescription", sample("PolicyName=read&NewDescription=d", "ram:UpdatePolicyDescription policy/read")),
     (
         "CreatePolicyVersion",
         sample(f"PolicyName=read&PolicyDocument={_RAM_POLICY}", "ram:CreatePolicyVersion policy/read"),

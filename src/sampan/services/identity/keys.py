@@ -15,6 +15,7 @@ from sampan.services.identity.model import (
     CreateAccessKey,
     DeleteAccessKey,
     GetAccessKeyUse,
+    GetKeyAccount,
     ListAccessKeys,
     SetAccessKey,
     UserCommand,
@@ -169,6 +170,15 @@ async def get_access_key_use(context: Context, caller: Caller, command: GetAcces
         return KeyUse(name, None)
     use = rows.decode_use(raw)
     return KeyUse(name, use.used_ms, use.service, use.region)
+
+
+async def get_key_account(context: Context, caller: Caller, command: GetKeyAccount) -> str:
+    """Faults: MISSING "access key"."""
+    shown = command.key_id[:KEY_ID_CHARS_MAX]
+    raw = context.store.get(rows.key(shown)) if shown == command.key_id and shown.isascii() else None
+    if raw is None:
+        raise Fault(Kind.MISSING, "access key", f"there is no access key {shown}", key_id=shown)
+    return rows.decode_key(raw).account
 
 
 def holder_of(view: View, caller: Caller, user: str) -> tuple[str, str]:

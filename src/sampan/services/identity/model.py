@@ -28,6 +28,7 @@ from sampan.services.identity.credential_commands import DeleteApiKey as DeleteA
 from sampan.services.identity.credential_commands import DeleteLoginProfile as DeleteLoginProfile
 from sampan.services.identity.credential_commands import DeleteMfaDevice as DeleteMfaDevice
 from sampan.services.identity.credential_commands import GetAccessKeyUse as GetAccessKeyUse
+from sampan.services.identity.credential_commands import GetKeyAccount as GetKeyAccount
 from sampan.services.identity.credential_commands import GetLoginProfile as GetLoginProfile
 from sampan.services.identity.credential_commands import ListAccessKeys as ListAccessKeys
 from sampan.services.identity.credential_commands import ListApiKeys as ListApiKeys
@@ -304,6 +305,14 @@ class GetPolicy(PolicyCommand):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class DescribePolicy(PolicyCommand):
+    """-> Policy."""
+
+    action: ClassVar[str] = "identity:DescribePolicy"
+    description: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class DeletePolicy(PolicyCommand):
     """Attached to nothing. `versions` True removes its other versions too; else they must be gone. -> None."""
 
@@ -479,6 +488,21 @@ class PutProvider(IdentityCommand):
 
     def touches(self) -> tuple[tuple[str, str], ...]:
         return (("identity:CreateProvider" if self.create else "identity:UpdateProvider", f"provider/{self.name}"),)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class UpdateProvider(IdentityCommand):
+    """Add and remove audiences, neither of which minds if it is so already; what is None stays. -> Provider."""
+
+    action: ClassVar[str] = "identity:UpdateProvider"
+    name: str
+    add: tuple[str, ...] = ()
+    remove: tuple[str, ...] = ()
+    thumbprints: tuple[str, ...] | None = None
+    keys: str | None = None
+
+    def touches(self) -> tuple[tuple[str, str], ...]:
+        return ((self.action, f"provider/{self.name}"),)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

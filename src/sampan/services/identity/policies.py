@@ -26,6 +26,7 @@ from sampan.services.identity.model import (
     CreatePolicyVersion,
     DeletePolicy,
     DeletePolicyVersion,
+    DescribePolicy,
     GetPolicy,
     GetPolicyVersion,
     ListPolicies,
@@ -37,6 +38,7 @@ from sampan.services.identity.values import Document, Page, Policy, PolicyVersio
 
 COUNT_MAX = 1500  # IAM's and RAM's
 VERSIONS_MAX = 5  # both
+CHARS_MAX = 6144  # of a version: both
 DESCRIPTION_CHARS_MAX = 1024
 
 
@@ -93,7 +95,7 @@ async def create_policy(context: Context, caller: Caller, command: CreatePolicy)
     check_path(path)
     check_text("description", command.description, DESCRIPTION_CHARS_MAX)
     check_tags(command.tags)
-    context.read(command.document, Purpose.IDENTITY, account)
+    _check(context, account, command.document)
     now_ms = context.clock.now_ms()
     row = rows.PolicyRow(
         name=name,
@@ -197,7 +199,7 @@ async def tag_policy(context: Context, caller: Caller, command: TagPolicy) -> No
 async def create_policy_version(context: Context, caller: Caller, command: CreatePolicyVersion) -> PolicyVersion:
     """Faults: MISSING "policy", TOO_MANY "policy version", INVALID | TOO_LARGE "policy document"."""
     account = caller.account
-    context.read(command.document, Purpose.IDENTITY, account)
+    _check(context, account, command.document)
     now_ms = context.clock.now_ms()
 
     def change(tx: Transaction) -> PolicyVersion:
@@ -272,6 +274,20 @@ async def delete_policy_version(context: Context, caller: Caller, command: Delet
     await context.write(account, change)
 
 
+async def describe_policy(context: Context, caller: Caller, command: DescribePolicy) -> Policy:
+    """Faults: MISSING "policy", INVALID "name"."""
+    account, now_ms = caller.account, context.clock.now_ms()
+    check_text("description", command.description, DESCRIPTION_CHARS_MAX)
+
+    def change(tx: Transaction) -> Policy:
+        row = own(tx, context, account, command.policy)
+        row.description, row.updated_ms = command.description, now_ms
+        _save(tx, account, row)
+        return shown(tx, account, Found(row.path + row.name, row=row))
+
+    return await context.write(account, change)
+
+
 # --- parts ------------------------------------------------------------------------------------------------------------
 
 
@@ -293,6 +309,14 @@ def shown(view: View, account: str, found: Found) -> Policy:
         default=row.default, attachments=attached, created_ms=row.created_ms, updated_ms=row.updated_ms,
         description=row.description, tags=row.tags, boundaries=boundaries,
     )  # fmt: skip
+
+
+def _check(context: Context, account: str, document: Document) -> None:
+    """Raises INVALID | TOO_LARGE "policy document"."""
+    context.read(document, Purpose.IDENTITY, account)
+    if document.size > CHARS_MAX:
+        why = f"a managed policy has at most {CHARS_MAX} characters, spaces aside"
+        raise Fault(Kind.TOO_LARGE, "policy document", why, size=document.size, size_max=CHARS_MAX)
 
 
 def _shown_version(row: rows.PolicyRow, version: rows.VersionRow) -> PolicyVersion:

@@ -42,6 +42,11 @@ class Document:
     language: Language
     text: str
 
+    @property
+    def size(self) -> int:
+        """How many characters count: all but white space."""
+        return sum(map(len, self.text.split()))
+
 
 @dataclass(frozen=True, slots=True)
 class Account:

@@ -101,6 +101,7 @@ _RAM = {
     "GetPolicy": "identity:GetPolicy",
     "DeletePolicy": "identity:DeletePolicy",
     "ListPolicies": "identity:ListPolicies",
+    "UpdatePolicyDescription": "identity:DescribePolicy",
     "CreatePolicyVersion": "identity:CreatePolicyVersion",
     "GetPolicyVersion": "identity:GetPolicyVersion",
     "ListPolicyVersions": "identity:ListPolicyVersions",
@@ -198,7 +199,10 @@ ACTIONS = Actions(
     {
         "oss": product(_OSS, _OSS_ALSO),
         "ram": product(_RAM, _RAM_ALSO, _RAM_UNNAMED),
-        "sts": product(_STS, unnamed="identity:GetSessionToken identity:GetFederationToken identity:DecodeDenial"),
+        "sts": product(
+            _STS,
+            unnamed="identity:GetSessionToken identity:GetFederationToken identity:DecodeDenial identity:GetKeyAccount",
+        ),
         "sfm": product(_SFM),
     },
 )

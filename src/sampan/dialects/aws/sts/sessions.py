@@ -18,6 +18,7 @@ from sampan.services.identity.model import (
     Document,
     GetCallerIdentity,
     GetFederationToken,
+    GetKeyAccount,
     GetSessionToken,
     Language,
     Session,
@@ -201,5 +202,8 @@ def operations() -> dict[str, Done]:
         "GetSessionToken": Done(_bind_session_token, _render_session_token),
         "GetFederationToken": Done(_bind_federation, _render_federation),
         "GetCallerIdentity": Done(_bind_who, _render_who),
+        "GetAccessKeyInfo": Done(
+            lambda call: GetKeyAccount(key_id=call.params["AccessKeyId"]), lambda _, account: {"Account": account}
+        ),
         "DecodeAuthorizationMessage": Done(_bind_decode, _render_decoded),
     }

@@ -161,7 +161,7 @@ _IAM_ALSO = {
 }
 # What RAM has a name for and IAM has not, and what is the operator's in either cloud: part of "iam:*".
 _IAM_UNNAMED = """
-identity:TagGroup identity:GetPreferences identity:SetPreferences
+identity:TagGroup identity:DescribePolicy identity:GetPreferences identity:SetPreferences
 identity:CreateAccount identity:CreateKey identity:ListAccounts
 """
 
@@ -171,6 +171,7 @@ _STS = {
     "GetSessionToken": "identity:GetSessionToken",
     "GetFederationToken": "identity:GetFederationToken",
     "GetCallerIdentity": "identity:GetCallerIdentity",
+    "GetAccessKeyInfo": "identity:GetKeyAccount",
     "DecodeAuthorizationMessage": "identity:DecodeDenial",
 }
 
