@@ -71,7 +71,8 @@ class Cloud:
                 guard=Guard(
                     {"objects": objects.owned, "identity": self.identity.owned},
                     self.identity.standing,
-                    told=self.identity.told,
+                    self.identity.used,
+                    self.identity.told,
                 ),
                 clock=self.clock,
                 chance=chance,

@@ -128,6 +128,7 @@ IAM: list[tuple[str, Sample]] = [
     ("CreateAccountAlias", sample("AccountAlias=new", "iam:CreateAccountAlias *")),
     ("DeleteAccountAlias", sample("AccountAlias=sesame", "iam:DeleteAccountAlias *")),
     ("ListAccountAliases", sample("", "iam:ListAccountAliases *")),
+    ("GetAccountAuthorizationDetails", sample("", "iam:GetAccountAuthorizationDetails *")),
     ("GetAccountSummary", sample("", "iam:GetAccountSummary *")),
     (
         "CreateOpenIDConnectProvider",

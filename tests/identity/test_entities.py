@@ -146,9 +146,9 @@ def test_the_last_use_of_a_key(world: Root) -> None:
     world.do(m.CreateEntity(ref=ref("ann")))
     key_id = world.do(m.CreateAccessKey(user="ann", form="AKIA")).key_id
     assert world.do(m.GetAccessKeyUse(key_id=key_id)) == m.KeyUse("ann", None)
-    world.identity.used(key_id, "objects", "r")
+    world.identity.used(world.caller(key_id), "objects", "r")
     world.clock.ms += 1000
-    world.identity.used(key_id, "objects", "r")
+    world.identity.used(world.caller(key_id), "objects", "r")
     asyncio.run(world.identity.flush())
     assert world.do(m.GetAccessKeyUse(key_id=key_id)) == m.KeyUse("ann", world.clock.ms - 1000, "objects", "r")
     assert world.no(m.GetAccessKeyUse(key_id="AKIANOBODY")) == (Kind.MISSING, "access key")

@@ -52,15 +52,15 @@ class Guard:
 
     A root may do everything to what its own account owns, and nobody may do anything to what is another account's,
     unless policies say so. Who came with a key of some scope may do nothing beyond it. `resources` tells what paths
-    are, by the first word of an action, `standings` what callers are. `used` takes note of a lasting key that was used,
-    and for which service. `told` seals what is known of a refusal.
+    are, by the first word of an action, `standings` what callers are. `used` takes note of who called, and which
+    service. `told` seals what is known of a refusal.
     """
 
     def __init__(
         self,
         resources: Mapping[str, Resources],
         standings: Standings = roots_and_nobody,
-        used: Callable[[str, str], None] = lambda key_id, service: None,
+        used: Callable[[Caller, str], None] = lambda caller, service: None,
         told: Callable[[Denial], str] = lambda denial: "",
     ) -> None:
         self._resources = resources
@@ -76,8 +76,8 @@ class Guard:
         `facts` gives what the request says for conditions; it is asked only if policies are. `owners` are the accounts
         that the request wants the things touched to belong to, in their order; "" for no matter which.
         """
-        if caller.issued_ms is None and caller.key_id:
-            self._used(caller.key_id, command.action.partition(":")[0])
+        if caller.key_id:
+            self._used(caller, command.action.partition(":")[0])
         known, owned = "", _NOBODYS  # a batch touches one bucket a thousand times: it is looked up once
         standing: Standing | None = None
         context: Facts = {}

@@ -56,6 +56,7 @@ from sampan.services.identity.values import Account as Account
 from sampan.services.identity.values import ApiKey as ApiKey
 from sampan.services.identity.values import Document as Document
 from sampan.services.identity.values import Entity as Entity
+from sampan.services.identity.values import EntityDetails as EntityDetails
 from sampan.services.identity.values import EntityKind as EntityKind
 from sampan.services.identity.values import EntityRef as EntityRef
 from sampan.services.identity.values import IssuedApiKey as IssuedApiKey
@@ -70,6 +71,7 @@ from sampan.services.identity.values import Own as Own
 from sampan.services.identity.values import Page as Page
 from sampan.services.identity.values import PasswordPolicy as PasswordPolicy
 from sampan.services.identity.values import Policy as Policy
+from sampan.services.identity.values import PolicyDetails as PolicyDetails
 from sampan.services.identity.values import PolicyVersion as PolicyVersion
 from sampan.services.identity.values import Provided as Provided
 from sampan.services.identity.values import Provider as Provider
@@ -464,6 +466,20 @@ class GetAlias(IdentityCommand):
     """-> str | None. Whoever may see the account's summary may see this."""
 
     action: ClassVar[str] = "identity:GetAlias"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class GetDetails(IdentityCommand):
+    """All of some kinds of entities, and with `own` the account's managed policies, with `clouds` those of the clouds
+    that are attached to something: users, groups, roles, then policies, each by name, greater than `after`.
+    -> Page[EntityDetails | PolicyDetails]."""
+
+    action: ClassVar[str] = "identity:GetDetails"
+    kinds: frozenset[EntityKind] = frozenset(EntityKind)
+    own: bool = True
+    clouds: bool = True
+    after: str = ""
+    limit: int = 100
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

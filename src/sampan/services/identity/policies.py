@@ -137,10 +137,10 @@ async def delete_policy(context: Context, caller: Caller, command: DeletePolicy)
             if count(tx, rows.attachments(account, policy, how)):
                 raise Fault(Kind.CONFLICT, "policy", f"{policy} is attached", policy=policy)
         prefix = rows.versions(account, row.name)
-        versions = [key for key, _ in tx.scan(prefix, rows.after(prefix))]
-        if len(versions) > 1 and not command.versions:
+        kept = [key for key, _ in tx.scan(prefix, rows.after(prefix))]
+        if len(kept) > 1 and not command.versions:
             raise Fault(Kind.CONFLICT, "policy", f"{policy} has other versions", policy=policy)
-        for key in versions:
+        for key in kept:
             tx.delete(key)
         tx.delete(rows.policy(account, row.name))
 
@@ -239,13 +239,8 @@ async def get_policy_version(context: Context, caller: Caller, command: GetPolic
 async def list_policy_versions(
     context: Context, caller: Caller, command: ListPolicyVersions
 ) -> tuple[PolicyVersion, ...]:
-    account = caller.account
     with context.store.view() as view:
-        found = find(view, context, account, command.policy)
-        if found.row is None:
-            return (PolicyVersion(1, current(view, account, found), True, 0),)
-        row = found.row
-        return tuple(_shown_version(row, version) for version in reversed(_versions(view, account, row)))
+        return versions(view, caller.account, find(view, context, caller.account, command.policy))
 
 
 async def set_default_policy_version(context: Context, caller: Caller, command: SetDefaultPolicyVersion) -> None:
@@ -289,6 +284,14 @@ async def describe_policy(context: Context, caller: Caller, command: DescribePol
 
 
 # --- parts ------------------------------------------------------------------------------------------------------------
+
+
+def versions(view: View, account: str, found: Found) -> tuple[PolicyVersion, ...]:
+    """All versions of a policy, newest first; a cloud's own has one."""
+    row = found.row
+    if row is None:
+        return (PolicyVersion(1, current(view, account, found), True, 0),)
+    return tuple(_shown_version(row, version) for version in reversed(_versions(view, account, row)))
 
 
 def shown(view: View, account: str, found: Found) -> Policy:

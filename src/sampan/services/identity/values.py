@@ -250,6 +250,24 @@ class PolicyVersion:
 
 
 @dataclass(frozen=True, slots=True)
+class EntityDetails:
+    """An entity with all that it may: the policies of its own by name, the managed ones, and a user's groups."""
+
+    entity: Entity
+    inline: Mapping[str, Document]
+    attached: tuple[Policy, ...]
+    groups: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class PolicyDetails:
+    """A managed policy with all its versions, newest first."""
+
+    policy: Policy
+    versions: tuple[PolicyVersion, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class MatchedStatement:
     """A statement that decided. `kind` is that of its policy (identity, resource, boundary), `policy` its name: a
     managed one's id, "user/ann:own" for one of an entity's own, "input.1" and so on for what was given. `start` and

@@ -137,6 +137,7 @@ _IAM = {
     "CreateAccountAlias": "identity:SetAlias",
     "DeleteAccountAlias": "identity:RemoveAlias",
     "ListAccountAliases": "identity:GetAlias",
+    "GetAccountAuthorizationDetails": "identity:GetDetails",
     "GetAccountSummary": "identity:GetSummary",
     "CreateOpenIDConnectProvider": "identity:CreateProvider",
     "UpdateOpenIDConnectProviderThumbprint": "identity:UpdateProvider",
