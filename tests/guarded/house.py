@@ -239,6 +239,7 @@ class House:
             act(im.SetBoundary(ref=ref, policy="/read"))
         act(im.PutLoginProfile(user="ann", create=True, password="Harbour-12345!"))
         act(im.SetAlias(alias=SESAME))
+        self.facts["api_key"] = act(im.CreateApiKey(user="ann", form="ABSK", scope=("models",))).key.key_id
         seeds = {name: act(im.CreateMfaDevice(name=name)).seed for name in ("phone", "tablet")}
         step = START_MS // mfa.STEP_MS
         codes = {name: [_code(seed, step + n) for n in (0, 1)] for name, seed in seeds.items()}

@@ -24,6 +24,9 @@ _TAG = "Tags.member.1.Key=a&Tags.member.1.Value=b"
 _UNTAG = "TagKeys.member.1=team"
 _MFA = "SerialNumber=arn:aws:iam::{account}:mfa/"
 _OIDC = "OpenIDConnectProviderArn=arn:aws:iam::{account}:oidc-provider/oidc.example.org"
+_API_KEY = "UserName=ann&ServiceSpecificCredentialId={api_key}"
+_SOURCE = "PolicySourceArn=arn:aws:iam::{account}:user/ann"
+_ASKED = "ActionNames.member.1=s3:GetObject"
 _ROLE = "RoleArn=arn:aws:iam::{account}:role/helm&RoleSessionName=night"
 
 IAM: list[tuple[str, Sample]] = [
@@ -70,6 +73,24 @@ IAM: list[tuple[str, Sample]] = [
     ("UpdateAccessKey", sample("UserName=ann&AccessKeyId={key}&Status=Inactive", "iam:UpdateAccessKey user/ann")),
     ("DeleteAccessKey", sample("UserName=ann&AccessKeyId={key}", "iam:DeleteAccessKey user/ann")),
     ("GetAccessKeyLastUsed", sample("AccessKeyId={key}", "iam:GetAccessKeyLastUsed *")),
+    (
+        "CreateServiceSpecificCredential",
+        sample("UserName=ann&ServiceName=bedrock.amazonaws.com", "iam:CreateServiceSpecificCredential user/ann"),
+    ),
+    ("ListServiceSpecificCredentials", sample("UserName=ann", "iam:ListServiceSpecificCredentials user/ann")),
+    (
+        "UpdateServiceSpecificCredential",
+        sample(f"{_API_KEY}&Status=Inactive", "iam:UpdateServiceSpecificCredential user/ann"),
+    ),
+    ("ResetServiceSpecificCredential", sample(_API_KEY, "iam:ResetServiceSpecificCredential user/ann")),
+    ("DeleteServiceSpecificCredential", sample(_API_KEY, "iam:DeleteServiceSpecificCredential user/ann")),
+    ("SimulateCustomPolicy", sample(f"PolicyInputList.member.1={_IAM_POLICY}&{_ASKED}", "iam:SimulateCustomPolicy *")),
+    ("SimulatePrincipalPolicy", sample(f"{_SOURCE}&{_ASKED}", "iam:SimulatePrincipalPolicy user/ann")),
+    (
+        "GetContextKeysForCustomPolicy",
+        sample(f"PolicyInputList.member.1={_IAM_POLICY}", "iam:GetContextKeysForCustomPolicy *"),
+    ),
+    ("GetContextKeysForPrincipalPolicy", sample(_SOURCE, "iam:GetContextKeysForPrincipalPolicy user/ann")),
     ("CreateLoginProfile", sample("UserName=bea&Password=Harbour-12345!", "iam:CreateLoginProfile user/bea")),
     ("GetLoginProfile", sample("UserName=ann", "iam:GetLoginProfile user/ann")),
     ("UpdateLoginProfile", sample("UserName=ann&Password=Harbour-54321!", "iam:UpdateLoginProfile user/ann")),
