@@ -1,8 +1,8 @@
 """Which core actions IAM's action names stand for.
 
 Source: AWS Service Authorization Reference, "Actions, resources, and condition keys" for Amazon S3, AWS Identity and
-Access Management, and AWS Security Token Service. An action that is not here is understood in a policy, and means
-nothing, since Sampan has nothing that it could allow.
+Access Management, AWS Security Token Service, and Amazon Bedrock. An action that is not here is understood in a policy,
+and means nothing, since Sampan has nothing that it could allow.
 """
 
 from __future__ import annotations
@@ -166,7 +166,33 @@ _STS = {
     "GetCallerIdentity": "identity:GetCallerIdentity",
 }
 
+_BEDROCK = {
+    "InvokeModel": "inference:Generate inference:Embed inference:Rank",
+    "CountTokens": "inference:Tokenize",
+    "ListFoundationModels": "inference:ListModels",
+    "GetFoundationModel": "inference:GetModel",
+}
+_BEDROCK_ALSO = {
+    # Whether an answer is streamed makes no difference to what it may be.
+    "InvokeModelWithResponseStream": "inference:Generate",
+    "Rerank": "inference:Rank",
+    "GetFoundationModelAvailability": "inference:GetModel",
+}
+# What Bedrock has other ways for (jobs over buckets, imported models), or none.
+_BEDROCK_UNNAMED = (
+    "inference:Deploy inference:Undeploy inference:LoadModel inference:SetAlias inference:GetTurn inference:DeleteTurn "
+    "inference:PutFile inference:GetFile inference:ReadFile inference:DeleteFile inference:ListFiles "
+    "inference:CreateBatch inference:GetBatch inference:CancelBatch inference:ListBatches "
+    "inference:GetTask inference:CancelTask inference:ListTasks inference:SetQuota inference:ListQuotas "
+    "inference:SetPrice inference:ListPrices inference:SetLogging inference:ListLogged inference:ListUsage"
+)
+
 ACTIONS = Actions(
     "aws",
-    {"s3": product(_S3, unnamed=_S3_UNNAMED), "iam": product(_IAM, _IAM_ALSO, _IAM_UNNAMED), "sts": product(_STS)},
+    {
+        "s3": product(_S3, unnamed=_S3_UNNAMED),
+        "iam": product(_IAM, _IAM_ALSO, _IAM_UNNAMED),
+        "sts": product(_STS),
+        "bedrock": product(_BEDROCK, _BEDROCK_ALSO, _BEDROCK_UNNAMED),
+    },
 )

@@ -13,13 +13,17 @@ from sampan.kernel.policy import ANY, PrincipalPattern, ResourcePattern
 
 CLOUD = "aws"
 _PARTITIONS = frozenset({"aws", "aws-cn", "aws-us-gov", "*"})
-_SERVICES = {"s3": "objects", "iam": "identity", "sts": "identity", "*": ANY}
+_SERVICES = {"s3": "objects", "iam": "identity", "sts": "identity", "bedrock": "inference", "*": ANY}
 _ACCOUNT = re.compile(r"[0-9]{12}")
 # Kinds of things whose IAM path is no part of the core's: names are unique without it.
 _PATHLESS = frozenset({"user", "group", "role"})
 # The core's kinds by IAM's, where they differ; and those that are STS's.
 _KINDS = {"oidc-provider": "provider"}
 _STS = frozenset({"assumed-role", "federated-user"})
+# Whatever Bedrock calls a model, here it is one; a model is of all regions.
+_MODELS = frozenset(
+    {"foundation-model", "inference-profile", "application-inference-profile", "provisioned-model", "imported-model"}
+)
 _WILD = re.compile(r"[*?$]")
 _WORD = re.compile(r"[a-z0-9*?-]{1,64}")  # a service, a region, an account
 
@@ -41,6 +45,9 @@ def resource(text: str) -> ResourcePattern:
         return ResourcePattern(f"{CLOUD}{FOREIGN}{service}", account or ANY, f"{region}:{path}")
     if known == "identity":
         return _identity(account, path)
+    if known == "inference":
+        kind, slash, name = path.partition("/")
+        return ResourcePattern(known, account or ANY, f"{'model' if kind in _MODELS else kind}{slash}{name}")
     return ResourcePattern(known, account or ANY, path)
 
 
@@ -70,11 +77,24 @@ def resource_text(pattern: ResourcePattern) -> str:
             raise NoEqual(f"{path} only while account {account} owns it: an ARN of S3 names no account")
         return f"arn:aws:s3:::{path}"
     kind, slash, rest = path.partition("/")
+    if pattern.service == "inference":
+        return _bedrock(account, kind, f"{slash}{rest}")
     for owner in (CLOUD, "aliyun"):
         if kind == f"policy{owner}:":
             return f"arn:aws:iam::{owner}:policy/{rest}"
     kind = next((name for name, core in _KINDS.items() if core == kind), kind)
     return f"arn:aws:{'sts' if kind in _STS else 'iam'}::{account}:{kind}{slash}{rest}"
+
+
+def _bedrock(account: str, kind: str, rest: str) -> str:
+    """A model of an account is one that it has a profile of its own for. Raises NoEqual."""
+    if kind == ANY and not rest:
+        return f"arn:aws:bedrock:*:{account}:*"
+    if kind != "model":
+        raise NoEqual(f"{kind}{rest} of inference")
+    if account == ANY:
+        return f"arn:aws:bedrock:*::foundation-model{rest}"
+    return f"arn:aws:bedrock:*:{account}:inference-profile{rest}"
 
 
 def principal(text: str) -> PrincipalPattern:
