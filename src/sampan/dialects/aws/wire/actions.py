@@ -89,6 +89,10 @@ _IAM = {
     "GetLoginProfile": "identity:GetLoginProfile",
     "UpdateLoginProfile": "identity:UpdateLoginProfile",
     "DeleteLoginProfile": "identity:DeleteLoginProfile",
+    "ChangePassword": "identity:ChangePassword",
+    "GetAccountPasswordPolicy": "identity:GetPasswordPolicy",
+    "UpdateAccountPasswordPolicy": "identity:SetPasswordPolicy",
+    "DeleteAccountPasswordPolicy": "identity:DeletePasswordPolicy",
     "CreateVirtualMFADevice": "identity:CreateMfaDevice",
     "EnableMFADevice": "identity:BindMfaDevice",
     "DeactivateMFADevice": "identity:UnbindMfaDevice",
@@ -155,8 +159,11 @@ _IAM_ALSO = {
     "AddClientIDToOpenIDConnectProvider": "identity:UpdateProvider",
     "RemoveClientIDFromOpenIDConnectProvider": "identity:UpdateProvider",
 }
-# Groups have tags in RAM alone; the rest is not done to one's own account by API in either cloud: the operator's.
-_IAM_UNNAMED = "identity:TagGroup identity:CreateAccount identity:CreateKey identity:ListAccounts"
+# What RAM has a name for and IAM has not, and what is the operator's in either cloud: part of "iam:*".
+_IAM_UNNAMED = """
+identity:TagGroup identity:GetPreferences identity:SetPreferences
+identity:CreateAccount identity:CreateKey identity:ListAccounts
+"""
 
 _STS = {
     "AssumeRole": "identity:AssumeRole",
@@ -168,24 +175,26 @@ _STS = {
 
 _BEDROCK = {
     "InvokeModel": "inference:Generate inference:Embed inference:Rank",
+    "InvokeModelWithResponseStream": "inference:GenerateStream",
     "CountTokens": "inference:Tokenize",
     "ListFoundationModels": "inference:ListModels",
     "GetFoundationModel": "inference:GetModel",
+    "CreateModelImportJob": "inference:Deploy",
+    "DeleteImportedModel": "inference:Undeploy",
+    "CreateModelInvocationJob": "inference:CreateBatch",
+    "GetModelInvocationJob": "inference:GetBatch",
+    "ListModelInvocationJobs": "inference:ListBatches",
+    "StopModelInvocationJob": "inference:CancelBatch",
+    "PutModelInvocationLoggingConfiguration": "inference:SetLogging",
 }
-_BEDROCK_ALSO = {
-    # Whether an answer is streamed makes no difference to what it may be.
-    "InvokeModelWithResponseStream": "inference:Generate",
-    "Rerank": "inference:Rank",
-    "GetFoundationModelAvailability": "inference:GetModel",
-}
-# What Bedrock has other ways for (jobs over buckets, imported models), or none.
-_BEDROCK_UNNAMED = (
-    "inference:Deploy inference:Undeploy inference:LoadModel inference:SetAlias inference:GetTurn inference:DeleteTurn "
-    "inference:PutFile inference:GetFile inference:ReadFile inference:DeleteFile inference:ListFiles "
-    "inference:CreateBatch inference:GetBatch inference:CancelBatch inference:ListBatches "
-    "inference:GetTask inference:CancelTask inference:ListTasks inference:SetQuota inference:ListQuotas "
-    "inference:SetPrice inference:ListPrices inference:SetLogging inference:ListLogged inference:ListUsage"
-)
+_BEDROCK_ALSO = {"Rerank": "inference:Rank"}
+# Bedrock keeps its files in S3, and no conversations; the rest is for whoever runs this Sampan.
+_BEDROCK_UNNAMED = """
+inference:PutFile inference:GetFile inference:ReadFile inference:ListFiles inference:DeleteFile
+inference:GetTurn inference:DeleteTurn inference:GetTask inference:ListTasks inference:CancelTask
+inference:LoadModel inference:SetAlias inference:SetQuota inference:ListQuotas inference:SetPrice inference:ListPrices
+inference:ListLogged inference:ListUsage
+"""
 
 ACTIONS = Actions(
     "aws",

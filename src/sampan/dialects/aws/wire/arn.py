@@ -20,10 +20,9 @@ _PATHLESS = frozenset({"user", "group", "role"})
 # The core's kinds by IAM's, where they differ; and those that are STS's.
 _KINDS = {"oidc-provider": "provider"}
 _STS = frozenset({"assumed-role", "federated-user"})
-# Whatever Bedrock calls a model, here it is one; a model is of all regions.
-_MODELS = frozenset(
-    {"foundation-model", "inference-profile", "application-inference-profile", "provisioned-model", "imported-model"}
-)
+# Bedrock's kinds of things that are asked as one asks a model; and what it calls a batch.
+_MODELS = frozenset({"foundation-model", "custom-model", "imported-model", "provisioned-model", "inference-profile"})
+_JOB = "model-invocation-job"
 _WILD = re.compile(r"[*?$]")
 _WORD = re.compile(r"[a-z0-9*?-]{1,64}")  # a service, a region, an account
 
@@ -46,8 +45,9 @@ def resource(text: str) -> ResourcePattern:
     if known == "identity":
         return _identity(account, path)
     if known == "inference":
-        kind, slash, name = path.partition("/")
-        return ResourcePattern(known, account or ANY, f"{'model' if kind in _MODELS else kind}{slash}{name}")
+        kind, slash, rest = path.partition("/")
+        kind = "model" if kind in _MODELS else "batch" if kind == _JOB else kind
+        return ResourcePattern(known, account or ANY, f"{kind}{slash}{rest}")
     return ResourcePattern(known, account or ANY, path)
 
 
@@ -78,23 +78,14 @@ def resource_text(pattern: ResourcePattern) -> str:
         return f"arn:aws:s3:::{path}"
     kind, slash, rest = path.partition("/")
     if pattern.service == "inference":
-        return _bedrock(account, kind, f"{slash}{rest}")
+        kind = {"model": "foundation-model", "batch": _JOB}.get(kind, kind)
+        owner = "" if account == ANY and kind == "foundation-model" else account
+        return f"arn:aws:bedrock:*:{owner}:{kind}{slash}{rest}"
     for owner in (CLOUD, "aliyun"):
         if kind == f"policy{owner}:":
             return f"arn:aws:iam::{owner}:policy/{rest}"
     kind = next((name for name, core in _KINDS.items() if core == kind), kind)
     return f"arn:aws:{'sts' if kind in _STS else 'iam'}::{account}:{kind}{slash}{rest}"
-
-
-def _bedrock(account: str, kind: str, rest: str) -> str:
-    """A model of an account is one that it has a profile of its own for. Raises NoEqual."""
-    if kind == ANY and not rest:
-        return f"arn:aws:bedrock:*:{account}:*"
-    if kind != "model":
-        raise NoEqual(f"{kind}{rest} of inference")
-    if account == ANY:
-        return f"arn:aws:bedrock:*::foundation-model{rest}"
-    return f"arn:aws:bedrock:*:{account}:inference-profile{rest}"
 
 
 def principal(text: str) -> PrincipalPattern:
