@@ -251,7 +251,7 @@ def test_vectors(house: House) -> None:
         (b"{", "well-formed JSON"),
         (b"[1]", "expected type: JSONObject"),
         ({}, "required key [messages] not found"),
-        ({**ANTHROPIC, "anthropic_version": "2023"}, "$.anthropic_version"),
+        ({**ANTHROPIC, "anthropic_version": 2023}, "$.anthropic_version"),
         (
             {key: value for key, value in ANTHROPIC.items() if key != "max_tokens"},
             "required key [max_tokens] not found",

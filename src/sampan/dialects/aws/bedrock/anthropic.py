@@ -28,6 +28,8 @@ from sampan.services.inference.model import (
     Role,
     Sampling,
     Say,
+    Shape,
+    ShapeKind,
     Stream,
     Tool,
     Tooling,
@@ -132,14 +134,30 @@ class ChoiceForm(Form):
 class ThinkingForm(Form):
     """How long the model may think."""
 
-    type: Literal["enabled", "disabled"]
+    type: Literal["enabled", "disabled", "adaptive", "between_tools"]
     budget_tokens: Count | None = None
+    display: Literal["summarized", "omitted"] | None = None
+
+
+class FormatForm(Form):
+    """The shape of an answer."""
+
+    type: Literal["json_schema"]
+    schema: dict[str, Any]
+
+
+class OutputForm(Form):
+    """How an answer is to be."""
+
+    format: FormatForm | None = None
+    effort: Literal["low", "medium", "high", "xhigh", "max"] | None = None
 
 
 class BodyForm(Form, kw_only=True):
-    """A body. `max_tokens` may be left out where tokens are counted."""
+    """A body. `max_tokens` may be left out where tokens are counted; `seed` is not Anthropic's own. What stands last
+    makes no difference to the answer."""
 
-    anthropic_version: Literal["bedrock-2023-05-31"]
+    anthropic_version: Name
     messages: Annotated[list[MessageForm], Meta(min_length=1, max_length=MESSAGES_MAX)]
     max_tokens: Count | None = None
     system: str | list[Text] = ""
@@ -150,8 +168,17 @@ class BodyForm(Form, kw_only=True):
     tools: tuple[ToolForm, ...] = ()
     tool_choice: ChoiceForm | None = None
     thinking: ThinkingForm | None = None
+    output_config: OutputForm | None = None
+    seed: int | None = None
     anthropic_beta: tuple[str, ...] = ()
     metadata: Any = None
+    cache_control: Any = None
+    diagnostics: Any = None
+    inference_geo: str | None = None
+    service_tier: str | None = None
+    speed: str | None = None
+    user_profile_id: str | None = None
+    workspace_id: str | None = None
 
 
 def read(model: str, fields: Values, *, stream: bool) -> Spoken:
@@ -183,18 +210,26 @@ def _ask(form: BodyForm) -> Ask:
         tooling=tooling,
         forced=choice.name if choice.type == "tool" else "",
         parallel_calls=not choice.disable_parallel_tool_use,
+        shape=_shape(form.output_config),
         sampling=Sampling(
             temperature=form.temperature,
             top_p=form.top_p,
             top_k=form.top_k,
+            seed=form.seed,
             tokens_max=form.max_tokens,
             stop=form.stop_sequences,
         ),
         # Without a word of it, Anthropic's models do not think.
-        thinking=form.thinking is not None and form.thinking.type == "enabled",
+        thinking=form.thinking is not None and form.thinking.type != "disabled",
         thinking_tokens_max=form.thinking.budget_tokens if form.thinking is not None else None,
         continues=form.messages[-1].role == "assistant",
     )
+
+
+def _shape(form: OutputForm | None) -> Shape | None:
+    if form is None or form.format is None:
+        return None
+    return Shape(ShapeKind.SCHEMA, msgspec.json.encode(form.format.schema).decode())
 
 
 def _messages(form: MessageForm) -> Iterator[Message]:

@@ -29,10 +29,11 @@ Text = Annotated[str, Meta(min_length=1)]
 
 
 class LlamaForm(Form, kw_only=True):
-    """A body of Llama's."""
+    """A body of Llama's; `seed` is not its own."""
 
     prompt: Text
     max_gen_len: Count = _LLAMA_TOKENS
+    seed: int | None = None
     temperature: Share | None = None
     top_p: Share | None = None
 
@@ -45,6 +46,7 @@ class PlainForm(Form, kw_only=True):
     temperature: Share | None = None
     top_p: Share | None = None
     top_k: Natural | None = None
+    seed: int | None = None
     stop: Stops = ()
 
 
@@ -58,13 +60,16 @@ def ask(model: str, fields: Values) -> Ask:
     """The question alone. Raises Fault(INVALID, "argument")."""
     if _llama(model, fields):
         llama = convert(fields, LlamaForm)
-        sampling = Sampling(temperature=llama.temperature, top_p=llama.top_p, tokens_max=llama.max_gen_len)
+        sampling = Sampling(
+            temperature=llama.temperature, top_p=llama.top_p, seed=llama.seed, tokens_max=llama.max_gen_len
+        )
         return Ask(prompt=llama.prompt, sampling=sampling)
     form = convert(fields, PlainForm)
     sampling = Sampling(
         temperature=form.temperature,
         top_p=form.top_p,
         top_k=form.top_k,
+        seed=form.seed,
         tokens_max=form.max_tokens,
         stop=form.stop,
     )
