@@ -29,6 +29,7 @@ from sampan.dialects.aliyun.ram.dialect import RamDialect
 from sampan.dialects.aliyun.sts.dialect import AliyunStsDialect
 from sampan.dialects.aliyun.wire.openapi_signature import KEPT_MS
 from sampan.dialects.aliyun.wire.policy import RamReader
+from sampan.dialects.aws.bedrock.dialect import BedrockDialect, BedrockRuntimeDialect
 from sampan.dialects.aws.iam import provided as iam
 from sampan.dialects.aws.iam.dialect import IamDialect
 from sampan.dialects.aws.s3.dialect import S3Dialect
@@ -239,6 +240,8 @@ def dialects(config: Config) -> tuple[Dialect, ...]:
         S3Dialect(config.domains, config.region_aws),
         IamDialect(),
         StsDialect(),
+        BedrockRuntimeDialect(config.region_aws, SystemClock()),
+        BedrockDialect(config.region_aws),
         OssDialect(config.domains, config.region_aliyun),
         RamDialect(config.region_aliyun, nonces),
         AliyunStsDialect(config.region_aliyun, nonces),

@@ -406,6 +406,24 @@ class Aws(Cloud):
         return iam(*statements)
 
 
+class Bedrock(Aws):
+    """Bedrock's APIs, whose models belong to no account. Unsigned, only their hosts tell whose requests they are."""
+
+    def __init__(self, host: str) -> None:
+        super().__init__("bedrock")
+        self.host = host
+
+    def ask(self, house: House, operation: str, sample: Sample, who: str) -> Answer:
+        if who:
+            return super().ask(house, operation, sample, who)
+        method, path, query, more = _asked(sample, house, b"")
+        headers = {"host": f"{self.host}.us-east-1.amazonaws.com", **more}
+        return house.send(method, quote(path), canonical_query(query), headers, _filled(sample.body, house).encode())
+
+    def arn(self, action: str, resource: str, suffix: str) -> str:
+        return _model_arn(resource, suffix)
+
+
 class Aliyun(Cloud):
     """OSS where there is no version, else an API of the RPC style."""
 
@@ -454,10 +472,7 @@ class Open(Cloud):
         return house.send(method, quote(path), canonical_query(query), headers, body)
 
     def arn(self, action: str, resource: str, suffix: str) -> str:
-        if resource == "*":
-            return "*"
-        account = "" if resource.startswith("foundation-model/") else ROOT_ACCOUNT
-        return f"arn:aws:bedrock:us-east-1:{account}:{_named(resource, suffix)}"
+        return _model_arn(resource, suffix)
 
     def language(self, *statements: dict[str, Any]) -> im.Document:
         return iam(*statements)
@@ -467,11 +482,21 @@ CLOUDS: Mapping[str, Cloud] = {
     "aws/s3": Aws("s3"),
     "aws/iam": Aws("iam", "2010-05-08"),
     "aws/sts": Aws("sts", "2011-06-15"),
+    "aws/bedrock": Bedrock("bedrock"),
+    "aws/bedrock-runtime": Bedrock("bedrock-runtime"),
     "aliyun/oss": Aliyun("oss"),
     "aliyun/ram": Aliyun("ram", "2015-05-01"),
     "aliyun/sts": Aliyun("sts", "2015-04-01"),
     "open/anthropic": Open("models", "anthropic-version: 2023-06-01"),
 }
+
+
+def _model_arn(resource: str, suffix: str) -> str:
+    """What Bedrock calls a model, and what lies in an account."""
+    if resource == "*":
+        return "*"
+    account = "" if resource.startswith("foundation-model/") else ROOT_ACCOUNT
+    return f"arn:aws:bedrock:us-east-1:{account}:{_named(resource, suffix)}"
 
 
 def _named(resource: str, suffix: str) -> str:
