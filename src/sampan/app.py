@@ -44,6 +44,7 @@ from sampan.engines.digests import LibraryDigests
 from sampan.engines.folder import DataFolder, FolderError
 from sampan.engines.limiter import FileLimiter
 from sampan.engines.llm_local import LocalEngine
+from sampan.engines.llm_upstream import UpstreamEngine
 from sampan.engines.nonces import NonceTable
 from sampan.engines.sealer import AesSealer, load_key
 from sampan.engines.store_sqlite import Damaged, SqliteStore
@@ -339,7 +340,7 @@ def _inference(prepared: Prepared, store: SqliteStore) -> Inference:
 
 def _engines(config: Config) -> Mapping[EngineKind, Engine]:
     """What runs models, by kind."""
-    return {EngineKind.LOCAL: LocalEngine(_counters_folder(config))}
+    return {EngineKind.LOCAL: LocalEngine(_counters_folder(config)), EngineKind.OPENAI: UpstreamEngine()}
 
 
 def text_logs(config: Config) -> bool:
