@@ -299,6 +299,7 @@ def worker(prepared: Prepared, parent: int) -> Gateway:
                 {"objects": objects.owned, "identity": identity.owned, "inference": inference.owned},
                 identity.standing,
                 identity.used,
+                identity.told,
             ),
             clock=clock,
             chance=chance,

@@ -40,7 +40,9 @@ from sampan.gateway.metrics import Counters
 from sampan.kernel.body import Bytes
 from sampan.kernel.caller import ANONYMOUS, Caller
 from sampan.kernel.command import Command
-from sampan.kernel.names import aliyun_account
+from sampan.kernel.denial import Denial
+from sampan.kernel.names import Resource, aliyun_account
+from sampan.kernel.policy import Decision, Outcome, Principal
 from sampan.services.identity import mfa
 from sampan.services.identity import model as im
 from sampan.services.identity.service import ROOT_ACCOUNT, Identity
@@ -263,7 +265,14 @@ class House:
             act(im.PutInlinePolicy(ref=ref, name="own", document=policy))
         for ref in (ann, helm):
             act(im.SetBoundary(ref=ref, policy="/read"))
-        act(im.PutLoginProfile(user="ann", create=True, password="Harbour-12345!"))
+        for name in ("ann", "zed"):
+            act(im.PutLoginProfile(user=name, create=True, password="Harbour-12345!"))
+        act(im.SetPasswordPolicy(policy=im.PasswordPolicy(chars_min=8)))
+        self.facts["api_key"] = act(im.CreateApiKey(user="ann", form="ABSK")).key.key_id
+        refusal = Decision(Outcome.IMPLICIT, "identity")
+        ann_asks = Principal("user", ROOT_ACCOUNT, "ann")
+        denial = Denial(ann_asks, "", "objects:GetObject", Resource("objects", SESAME), refusal)
+        self.facts["denial"] = self.identity.told(denial)
         act(im.SetAlias(alias=SESAME))
         seeds = {name: act(im.CreateMfaDevice(name=name)).seed for name in ("phone", "tablet")}
         step = START_MS // mfa.STEP_MS
