@@ -37,13 +37,15 @@ from sampan.dialects.aws.sts.dialect import StsDialect
 from sampan.dialects.aws.wire.policy import IamReader
 from sampan.dialects.open.anthropic.dialect import AnthropicDialect
 from sampan.dialects.open.openai.dialect import OpenAiDialect
-from sampan.engines import authority, credentials
+from sampan.engines import authority, credentials, llm_host
 from sampan.engines.blobs_disk import DiskBlobs
 from sampan.engines.clock_system import SystemChance, SystemClock
 from sampan.engines.credentials import Credentials
 from sampan.engines.digests import LibraryDigests
 from sampan.engines.folder import DataFolder, FolderError
 from sampan.engines.limiter import FileLimiter
+from sampan.engines.llm_local import LocalEngine
+from sampan.engines.llm_upstream import UpstreamEngine
 from sampan.engines.nonces import NonceTable
 from sampan.engines.sealer import AesSealer, load_key
 from sampan.engines.store_sqlite import Damaged, SqliteStore
@@ -130,7 +132,10 @@ def prepare(config: Config) -> Iterator[Prepared]:
             counters.mkdir(mode=0o700, exist_ok=True)
             for old in counters.glob("*.counters"):
                 old.unlink()
-        yield Prepared(config, folder.run, SystemClock().now_ms(), root, certificates)
+        with contextlib.ExitStack() as beside:
+            with _troubles(config):
+                beside.enter_context(llm_host.hosting(counters, config.models_memory or None))
+            yield Prepared(config, folder.run, SystemClock().now_ms(), root, certificates)
     finally:
         folder.close()
 
@@ -339,7 +344,7 @@ def _inference(prepared: Prepared, store: SqliteStore) -> Inference:
 
 def _engines(config: Config) -> Mapping[EngineKind, Engine]:
     """What runs models, by kind."""
-    return {}
+    return {EngineKind.LOCAL: LocalEngine(_counters_folder(config)), EngineKind.OPENAI: UpstreamEngine()}
 
 
 def text_logs(config: Config) -> bool:
