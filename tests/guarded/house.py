@@ -102,12 +102,15 @@ class House:
         self.inference = Inference(
             Context(
                 store=self.store,
+                blobs=MemoryBlobs(chance),
                 clock=self.clock,
                 chance=chance,
+                digests=LibraryDigests(),
                 sealer=SEALER,
                 limiter=self._limiter,
                 engines=engines,
                 operator=ROOT_ACCOUNT,
+                log=logging.getLogger("sampan.test"),
                 fixed={"tern": tern},
             )
         )
