@@ -16,6 +16,7 @@ from tests.open.world import House
 def house(tmp_path: Path) -> Iterator[House]:
     """OpenAI's door over "qwen", "org/qwen:8b" (with slashes), "vectors" and "ranks"."""
     world = World(
+        tmp_path,
         **{"org/qwen:8b": fixed("org/qwen:8b", "/qwen")},
         vectors=fixed("vectors", "/vectors"),
         ranks=fixed("ranks", "/ranks"),
