@@ -34,6 +34,7 @@ from sampan.dialects.aws.iam.dialect import IamDialect
 from sampan.dialects.aws.s3.dialect import S3Dialect
 from sampan.dialects.aws.sts.dialect import StsDialect
 from sampan.dialects.aws.wire.policy import IamReader
+from sampan.dialects.open.anthropic.dialect import AnthropicDialect
 from sampan.dialects.open.openai.dialect import OpenAiDialect
 from sampan.engines import authority, credentials
 from sampan.engines.blobs_disk import DiskBlobs
@@ -241,6 +242,7 @@ def dialects(config: Config) -> tuple[Dialect, ...]:
         OssDialect(config.domains, config.region_aliyun),
         RamDialect(config.region_aliyun, nonces),
         AliyunStsDialect(config.region_aliyun, nonces),
+        AnthropicDialect(),
         OpenAiDialect(),
     )
 

@@ -9,8 +9,7 @@ from collections.abc import Callable, Sequence
 
 import torch
 
-from sampan.llm import publish, quantise
-from sampan.llm.chat import ChatTemplate
+from sampan.llm import loader, publish, quantise
 from sampan.llm.engine import Engine, Options
 from sampan.llm.errors import LlmError, RequestError
 from sampan.llm.request import Request, Sampling
@@ -60,6 +59,7 @@ def _parser() -> argparse.ArgumentParser:
         one.add_argument("--weights", default="auto", choices=sorted(quantise.FORMS), help="how linears are kept")
         one.add_argument("--threads", type=int, default=0, help="processor threads; 0: PyTorch's choice")
         one.add_argument("--cache-mib", type=int, default=0, help="memory for the cache; 0: half of what is free")
+        one.add_argument("--cache", default="auto", choices=("auto", "int8"), help="how keys and values are kept")
         if name == "bench":
             one.add_argument("--prompt", type=int, default=512, help="tokens per prompt")
             one.add_argument("--tokens", type=int, default=32, help="tokens per answer")
@@ -70,7 +70,8 @@ def _parser() -> argparse.ArgumentParser:
         one.add_argument("--top-p", type=float, default=0.8)
         one.add_argument("--top-k", type=int, default=20)
         one.add_argument("--seed", type=int)
-        one.add_argument("--draft", type=int, default=0, help="guess so many tokens ahead from the text itself")
+        one.add_argument("--draft", type=int, default=0, help="guess so many tokens ahead")
+        one.add_argument("--draft-model", help="a smaller model that guesses; without it, the text itself does")
         if name == "generate":
             one.add_argument("prompt", help="the text to go on from")
             one.add_argument("--stop", action="append", default=[], help="end before this text (may be repeated)")
@@ -80,11 +81,14 @@ def _parser() -> argparse.ArgumentParser:
 
 
 def _engine(given: argparse.Namespace) -> Engine:
-    options = Options(cache_bytes=given.cache_mib << 20 or None, draft_tokens=getattr(given, "draft", 0))
+    options = Options(
+        cache_bytes=given.cache_mib << 20 or None, cache_dtype=given.cache, draft_tokens=getattr(given, "draft", 0)
+    )
     return Engine.load(
         given.model,
         dtype=given.dtype,
         form=quantise.FORMS[given.weights],
+        draft=getattr(given, "draft_model", None),
         options=options,
         progress=_progress("loading"),
     )
@@ -123,7 +127,7 @@ def _generate(engine: Engine, given: argparse.Namespace) -> int:
 
 
 def _chat(engine: Engine, given: argparse.Namespace) -> int:
-    template = ChatTemplate.load(given.model)
+    template = loader.template(given.model)
     if engine.text is None or template is None:
         raise RequestError("this model has no tokenizer.json or no chat template; try generate")
     messages = [{"role": "system", "content": given.system}] if given.system else []

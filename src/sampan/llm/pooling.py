@@ -9,7 +9,8 @@ from torch import Tensor
 
 from sampan.llm.errors import ModelError, RequestError
 from sampan.llm.models.attention import Span
-from sampan.llm.models.decoder import Batch, Cache, Decoder
+from sampan.llm.models.cache import Cache
+from sampan.llm.models.decoder import Batch, Decoder
 from sampan.llm.text import Text
 
 STEP_TOKENS_MAX = 2048  # tokens that go through the model at once; a longer text goes alone
@@ -74,7 +75,7 @@ class Pooler:
         model = self.model
         lengths = [len(texts[index]) for index in batch]
         total = sum(lengths)
-        if self._cache.keys.shape[1] < total:
+        if self._cache.slots < total:
             self._cache = Cache(model.config, total, model.dtype, model.device)
         slots = torch.arange(total)
         spans: list[Span] = []

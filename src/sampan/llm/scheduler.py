@@ -16,10 +16,11 @@ from sampan.llm.sequence import Sequence
 
 @dataclass(frozen=True, slots=True)
 class Work:
-    """`count` tokens of one sequence, from its `computed` on; guesses included."""
+    """`count` tokens of one sequence, guesses included, from its `computed` on or so many `ahead` of that."""
 
     sequence: Sequence
     count: int
+    ahead: int = 0
 
 
 class Scheduler:

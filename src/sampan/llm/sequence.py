@@ -48,6 +48,11 @@ class Sequence:
         """Tokens that the model has not seen yet."""
         return len(self.tokens) - self.computed
 
+    def span(self, first: int, end: int) -> list[int]:
+        """The tokens [first, end), guesses included."""
+        known = len(self.tokens)
+        return self.tokens[first:end] + self.draft[max(first - known, 0) : max(end - known, 0)]
+
     @property
     def answer(self) -> list[int]:
         return self.tokens[self.prompt_length :]

@@ -120,7 +120,8 @@ class Generate(ModelCommand):
     prefix: str = ""
 
     def touches(self) -> tuple[tuple[str, str], ...]:
-        found: tuple[tuple[str, str], ...] = ((self.action, f"model/{self.model}"),)
+        action = f"{self.action}Stream" if self.stream else self.action
+        found: tuple[tuple[str, str], ...] = ((action, f"model/{self.model}"),)
         if self.previous:
             found += (("inference:GetTurn", f"turn/{self.previous}"),)
         return found
