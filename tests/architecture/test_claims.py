@@ -22,6 +22,7 @@ RECORDED = [
         ("aliyun/ram", "aliyun_openapi/captures/ram"),
         ("aliyun/sts", "aliyun_openapi/captures/sts"),
         ("open/anthropic", "open/captures/anthropic"),
+        ("open/openai", "open/captures/openai"),
     )
     for path in sorted((TESTS / folder).iterdir())
 ]
