@@ -29,6 +29,7 @@ from sampan.config import Config
 from sampan.engines.blobs_memory import MemoryBlobs
 from sampan.engines.clock_system import SystemChance
 from sampan.engines.digests import LibraryDigests
+from sampan.engines.limiter import FileLimiter
 from sampan.engines.store_memory import MemoryStore
 from sampan.gateway.asgi import Gateway, Parts
 from sampan.gateway.audit import Audit
@@ -44,7 +45,7 @@ from sampan.services.identity import mfa
 from sampan.services.identity import model as im
 from sampan.services.identity.service import ROOT_ACCOUNT, Identity
 from sampan.services.inference import model as em
-from sampan.services.inference.service import Inference
+from sampan.services.inference.service import Context, Inference
 from sampan.services.objects import model as om
 from sampan.services.objects.service import Objects
 from tests.gateway.world import Lines
@@ -95,7 +96,19 @@ class House:
         )
         engines = {em.EngineKind.LOCAL: ScriptedEngine({"/tern": Script()})}
         tern = em.Deployment("tern", ROOT_ACCOUNT, 0, (em.Backend(em.EngineKind.LOCAL, "/tern"),), fixed=True)
-        self.inference = Inference(self.store, self.clock, chance, engines, ROOT_ACCOUNT, {"tern": tern})
+        self._limiter = FileLimiter(folder / "limits")
+        self.inference = Inference(
+            Context(
+                store=self.store,
+                clock=self.clock,
+                chance=chance,
+                sealer=SEALER,
+                limiter=self._limiter,
+                engines=engines,
+                operator=ROOT_ACCOUNT,
+                fixed={"tern": tern},
+            )
+        )
         resources = {
             "objects": self.objects.owned, "identity": self.identity.owned, "inference": self.inference.owned,
         }  # fmt: skip
