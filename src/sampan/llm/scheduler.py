@@ -1,7 +1,7 @@
 """Which sequences run in the next step, and how many tokens of each.
 
 Every step has a budget of tokens. Sequences that need one more token to go on come first, then those whose prompt is
-still being read, in pieces that fit; then new ones are admitted, in order of priority and arrival. When the cache is
+still being read, in pieces that fit; then new ones are admitted: by priority, callers in turn, by arrival. When the cache is
 full, the last in that order is sent back to wait: it keeps its tokens, and computes them again later.
 """
 
@@ -12,6 +12,7 @@ from dataclasses import dataclass
 
 from sampan.llm.blocks import Blocks
 from sampan.llm.sequence import Sequence
+from sampan.llm.turns import Turns
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,8 +38,12 @@ class Scheduler:
         self.preemptions = 0
         self._step_tokens_max, self._sequences_max = step_tokens_max, sequences_max
         self._paged, self._whole = paged, whole
+        self._turns = Turns()
 
     def add(self, sequence: Sequence) -> None:
+        """Let it wait; what was pushed out keeps its turn."""
+        if not sequence.turn:
+            sequence.turn = self._turns.take(sequence.request.tenant, sequence.request.priority)
         bisect.insort(self.waiting, sequence, key=lambda one: one.order)
 
     def remove(self, sequence: Sequence) -> None:
@@ -53,6 +58,7 @@ class Scheduler:
         """Let `child`, which begins with the parent's computed tokens, run from where the parent is. Returns the
         slots (from, to) of a part-filled block to copy, or None. Without room the child waits, and computes again."""
         size = self.blocks.size
+        child.turn = parent.turn
         full, rest = divmod(parent.computed, size)
         if not self._paged or self.blocks.free < 1 + (rest > 0) or parent not in self.running:
             self.add(child)
@@ -118,6 +124,7 @@ class Scheduler:
             if not self._room(sequence, known[0], work):
                 return
             self.waiting.remove(sequence)
+            self._turns.serve(sequence.turn, sequence.request.priority)
             sequence.start(self.blocks, known)
             bisect.insort(self.running, sequence, key=lambda one: one.order)
             count = self._piece(sequence.pending)
