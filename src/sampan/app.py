@@ -34,12 +34,15 @@ from sampan.dialects.aws.iam.dialect import IamDialect
 from sampan.dialects.aws.s3.dialect import S3Dialect
 from sampan.dialects.aws.sts.dialect import StsDialect
 from sampan.dialects.aws.wire.policy import IamReader
+from sampan.dialects.open.anthropic.dialect import AnthropicDialect
+from sampan.dialects.open.openai.dialect import OpenAiDialect
 from sampan.engines import authority, credentials
 from sampan.engines.blobs_disk import DiskBlobs
 from sampan.engines.clock_system import SystemChance, SystemClock
 from sampan.engines.credentials import Credentials
 from sampan.engines.digests import LibraryDigests
 from sampan.engines.folder import DataFolder, FolderError
+from sampan.engines.limiter import FileLimiter
 from sampan.engines.nonces import NonceTable
 from sampan.engines.sealer import AesSealer, load_key
 from sampan.engines.store_sqlite import Damaged, SqliteStore
@@ -56,6 +59,7 @@ from sampan.kernel.ports import Engine
 from sampan.services.identity.model import Language
 from sampan.services.identity.service import ROOT_ACCOUNT, Identity
 from sampan.services.inference.model import EngineKind
+from sampan.services.inference.service import Context as InferenceContext
 from sampan.services.inference.service import Inference
 from sampan.services.objects.service import Objects
 
@@ -238,6 +242,8 @@ def dialects(config: Config) -> tuple[Dialect, ...]:
         OssDialect(config.domains, config.region_aliyun),
         RamDialect(config.region_aliyun, nonces),
         AliyunStsDialect(config.region_aliyun, nonces),
+        AnthropicDialect(),
+        OpenAiDialect(),
     )
 
 
@@ -267,7 +273,10 @@ def worker(prepared: Prepared, parent: int) -> Gateway:
     @contextlib.asynccontextmanager
     async def life() -> AsyncIterator[None]:
         elected = _elected(counters_folder / "maintenance.lock", objects.maintain, log)
-        tasks = [asyncio.create_task(work) for work in (elected, identity.maintain(), _outlive_nobody(parent))]
+        tasks = [
+            asyncio.create_task(work)
+            for work in (elected, identity.maintain(), inference.keep_books(), _outlive_nobody(parent))
+        ]
         try:
             yield
         finally:
@@ -309,7 +318,19 @@ def _inference(prepared: Prepared, store: SqliteStore) -> Inference:
         for table in tables
     }
     aliases = {alias: table.deployment.name for table in tables for alias in table.aliases}
-    return Inference(store, SystemClock(), SystemChance(), _engines(prepared.config), ROOT_ACCOUNT, fixed, aliases)
+    return Inference(
+        InferenceContext(
+            store=store,
+            clock=SystemClock(),
+            chance=SystemChance(),
+            sealer=AesSealer(load_key(prepared.config.data / "secrets.key")),
+            limiter=FileLimiter(_counters_folder(prepared.config) / "limits"),
+            engines=_engines(prepared.config),
+            operator=ROOT_ACCOUNT,
+            fixed=fixed,
+            fixed_aliases=aliases,
+        )
+    )
 
 
 def _engines(config: Config) -> Mapping[EngineKind, Engine]:

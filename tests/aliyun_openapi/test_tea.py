@@ -220,7 +220,6 @@ def test_errors_are_the_vendors(door: Door, fault: Fault, code: str, status: int
             {"SerialNumber": "acs:ram::1000000000000009:mfa/p"},
             "EntityNotExist.VirtualMFADevice",
         ),
-        ("GetPasswordPolicy", {}, "NotImplemented"),
     ],
 )
 def test_bad_parameters(door: Door, operation: str, params: dict[str, Any], code: str) -> None:

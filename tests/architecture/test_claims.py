@@ -21,6 +21,7 @@ RECORDED = [
         ("aws/sts", "aws_identity/captures/sts"),
         ("aliyun/ram", "aliyun_openapi/captures/ram"),
         ("aliyun/sts", "aliyun_openapi/captures/sts"),
+        ("open/anthropic", "open/captures/anthropic"),
     )
     for path in sorted((TESTS / folder).iterdir())
 ]

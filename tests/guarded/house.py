@@ -29,6 +29,7 @@ from sampan.config import Config
 from sampan.engines.blobs_memory import MemoryBlobs
 from sampan.engines.clock_system import SystemChance
 from sampan.engines.digests import LibraryDigests
+from sampan.engines.limiter import FileLimiter
 from sampan.engines.store_memory import MemoryStore
 from sampan.gateway.asgi import Gateway, Parts
 from sampan.gateway.audit import Audit
@@ -43,10 +44,13 @@ from sampan.kernel.names import aliyun_account
 from sampan.services.identity import mfa
 from sampan.services.identity import model as im
 from sampan.services.identity.service import ROOT_ACCOUNT, Identity
+from sampan.services.inference import model as em
+from sampan.services.inference.service import Context, Inference
 from sampan.services.objects import model as om
 from sampan.services.objects.service import Objects
 from tests.gateway.world import Lines
 from tests.identity.world import SEALER, START_MS, Clock
+from tests.inference.scripted import Script, ScriptedEngine
 
 HOST = "127.0.0.1:4566"
 USER, GROUP, ROLE = im.EntityKind.USER, im.EntityKind.GROUP, im.EntityKind.ROLE
@@ -75,22 +79,41 @@ class Answer:
 
 class House:
     """`keys` are the access keys of who lives here, by name: "root", "zed" (who has no policy at all), and those of
-    another account, "stranger" (its root) and "tom" (its user, who may do everything there)."""
+    another account, "stranger" (its root) and "tom" (its user, who may do everything there). `tokens` are their API
+    keys. There is one model, "tern", for all."""
 
     def __init__(self, folder: Path, dialects: Sequence[Dialect], rows: Sequence[tuple[bytes, bytes]] = ()) -> None:
         self._folder, self.dialects = folder, dialects
         self.clock, self.audit, self.store = Clock(), Lines(), MemoryStore()
         self.facts: dict[str, str] = {}
         self.keys: dict[str, im.IssuedKey] = {}
+        self.tokens: dict[str, str] = {}
         chance, digests = SystemChance(), LibraryDigests()
         self._runner = asyncio.Runner()
         self.identity = Identity(self.store, self.clock, chance, SEALER, app.READERS, app.PROVIDED)
         self.objects = Objects(
             self.store, MemoryBlobs(chance), self.clock, chance, digests, Config().regions, app.READERS
         )
-        resources = {"objects": self.objects.owned, "identity": self.identity.owned}
+        engines = {em.EngineKind.LOCAL: ScriptedEngine({"/tern": Script()})}
+        tern = em.Deployment("tern", ROOT_ACCOUNT, 0, (em.Backend(em.EngineKind.LOCAL, "/tern"),), fixed=True)
+        self._limiter = FileLimiter(folder / "limits")
+        self.inference = Inference(
+            Context(
+                store=self.store,
+                clock=self.clock,
+                chance=chance,
+                sealer=SEALER,
+                limiter=self._limiter,
+                engines=engines,
+                operator=ROOT_ACCOUNT,
+                fixed={"tern": tern},
+            )
+        )
+        resources = {
+            "objects": self.objects.owned, "identity": self.identity.owned, "inference": self.inference.owned,
+        }  # fmt: skip
         self.guard = Guard(resources, self.identity.standing)
-        self._handlers = {**self.identity.handlers, **self.objects.handlers}
+        self._handlers = {**self.identity.handlers, **self.objects.handlers, **self.inference.handlers}
         self.gateway = Gateway(
             Parts(
                 dispatcher=Dispatcher(list(dialects)),
@@ -121,7 +144,7 @@ class House:
     def fork(self) -> House:
         """The same again: what happens there does not happen here."""
         other = House(self._folder, self.dialects, self.rows())
-        other.facts, other.keys = self.facts, self.keys
+        other.facts, other.keys, other.tokens = self.facts, self.keys, self.tokens
         return other
 
     def close(self) -> None:
@@ -150,6 +173,7 @@ class House:
         """A user with a key and no policy."""
         self.act(root, im.CreateEntity(ref=im.EntityRef(USER, name), tags=tags))
         self.keys[name] = self.act(root, im.CreateAccessKey(user=name, form="AKIA"))
+        self.tokens[name] = self.act(root, im.CreateApiKey(user=name, form="sk-")).token
 
     # --- from outside -------------------------------------------------------------------------------------------------
 
@@ -166,7 +190,7 @@ class House:
         replied: list[Any] = []
 
         async def receive() -> Any:
-            return messages.pop() if messages else {"type": "http.disconnect"}
+            return messages.pop() if messages else await asyncio.get_running_loop().create_future()  # it stays
 
         async def send(message: Any) -> None:
             replied.append(message)
@@ -199,6 +223,8 @@ class House:
         self._runner.run(self.identity.adopt_root("AKIAROOTROOTROOTROOT", "root's secret"))
         self.keys["root"] = im.IssuedKey(ROOT_ACCOUNT, "AKIAROOTROOTROOTROOT", "root's secret")
         self.keys["stranger"] = self.act("", im.CreateAccount(name="strangers"))
+        for root in ("root", "stranger"):
+            self.tokens[root] = self.act(root, im.CreateApiKey(user="", form="sk-")).token
         self.facts |= {"account": ROOT_ACCOUNT, "number": NUMBER}
         self._people()
         self._buckets()
@@ -321,6 +347,9 @@ def sample(asks: str, *needs: str, **more: Any) -> Sample:
 class Cloud:
     """How a cloud's clients ask, and what its policies say. `language` makes a policy, `arn` a resource's name."""
 
+    wrong = "mismatch signature"
+    """The fault of who is not who he says."""
+
     def __init__(self, product: str, version: str = "") -> None:
         self.product, self.version = product, version
 
@@ -400,6 +429,31 @@ class Aliyun(Cloud):
         return ram(*statements)
 
 
+class Open(Cloud):
+    """The doors to models, where a key is sent along: `version` names the header that their clients always send. Their
+    vendors have no policies; here IAM's words for Bedrock stand for the same permissions."""
+
+    wrong = "missing key"
+
+    def ask(self, house: House, operation: str, sample: Sample, who: str) -> Answer:
+        body = _filled(sample.body, house).encode()
+        method, path, query, more = _asked(sample, house, b"")
+        name, _, value = self.version.partition(": ")
+        headers = {"host": HOST, "content-type": "application/json", **({name: value} if name else {}), **more}
+        if who:
+            headers["authorization"] = f"Bearer {house.tokens[who]}"
+        return house.send(method, quote(path), canonical_query(query), headers, body)
+
+    def arn(self, action: str, resource: str, suffix: str) -> str:
+        if resource == "*":
+            return "*"
+        account = "" if resource.startswith("foundation-model/") else ROOT_ACCOUNT
+        return f"arn:aws:bedrock:us-east-1:{account}:{_named(resource, suffix)}"
+
+    def language(self, *statements: dict[str, Any]) -> im.Document:
+        return iam(*statements)
+
+
 CLOUDS: Mapping[str, Cloud] = {
     "aws/s3": Aws("s3"),
     "aws/iam": Aws("iam", "2010-05-08"),
@@ -407,6 +461,7 @@ CLOUDS: Mapping[str, Cloud] = {
     "aliyun/oss": Aliyun("oss"),
     "aliyun/ram": Aliyun("ram", "2015-05-01"),
     "aliyun/sts": Aliyun("sts", "2015-04-01"),
+    "open/anthropic": Open("models", "anthropic-version: 2023-06-01"),
 }
 
 

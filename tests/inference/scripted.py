@@ -111,4 +111,4 @@ class ScriptedEngine:
         self.loaded.append(model.source)
 
     async def unload(self, model: ModelRef) -> None:
-        self.loaded.remove(model.source)
+        self.loaded = [source for source in self.loaded if source != model.source]

@@ -4,18 +4,21 @@ move."""
 from __future__ import annotations
 
 import asyncio
+from pathlib import Path
 from typing import Any
 
 import pytest
 
 from sampan.engines.clock_system import SystemChance
+from sampan.engines.limiter import FileLimiter
+from sampan.engines.sealer import AesSealer
 from sampan.engines.store_memory import MemoryStore
 from sampan.kernel.asking import Ask, Message, Part, Piece, Role
 from sampan.kernel.caller import Caller
 from sampan.kernel.command import Command
 from sampan.kernel.fault import Fault, Kind
 from sampan.services.inference import model as m
-from sampan.services.inference.service import Inference
+from sampan.services.inference.service import Context, Inference
 from tests.inference.scripted import Script, ScriptedEngine
 
 OPERATOR = Caller("000000000000", "root", "AKIAROOT")
@@ -46,7 +49,9 @@ def fixed(name: str, *sources: str, **more: Any) -> m.Deployment:
 class World:
     """Runs commands. `scripts` are the models that the engine has; "qwen" is deployed."""
 
-    def __init__(self, store: Any = None, **deployments: m.Deployment) -> None:
+    def __init__(self, folder: Path, store: Any = None, **deployments: m.Deployment) -> None:
+        self._folder = folder
+        self.limiters: list[FileLimiter] = []
         self.clock = StillClock()
         self.store = store or MemoryStore()
         self.scripts = {"/qwen": Script(), "/vectors": Script(task=m.Task.EMBED), "/ranks": Script(task=m.Task.RANK)}
@@ -57,8 +62,20 @@ class World:
         self.service = self._service()
 
     def _service(self) -> Inference:
-        engines = {m.EngineKind.LOCAL: self.engine}
-        return Inference(self.store, self.clock, SystemChance(), engines, OPERATOR.account, self.fixed, self.aliases)
+        self.limiters.append(FileLimiter(self._folder / "limits"))
+        return Inference(
+            Context(
+                store=self.store,
+                clock=self.clock,
+                chance=SystemChance(),
+                sealer=AesSealer(b"k" * 32),
+                limiter=self.limiters[-1],
+                engines={m.EngineKind.LOCAL: self.engine},
+                operator=OPERATOR.account,
+                fixed=self.fixed,
+                fixed_aliases=self.aliases,
+            )
+        )
 
     def restart(self) -> None:
         """Another process over the same store."""
@@ -100,4 +117,6 @@ class World:
 
     def close(self) -> None:
         self._runner.close()
+        for limiter in self.limiters:
+            limiter.close()
         self.store.close()

@@ -19,6 +19,8 @@ TITLES = {
     "aws/sts": "AWS STS",
     "aliyun/ram": "Alibaba Cloud RAM",
     "aliyun/sts": "Alibaba Cloud STS",
+    "open/anthropic": "Anthropic Messages",
+    "open/openai": "OpenAI",
 }
 
 _HEAD = """\

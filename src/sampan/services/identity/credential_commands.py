@@ -141,6 +141,18 @@ class DeleteLoginProfile(UserCommand):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class ChangePassword(IdentityCommand):
+    """The caller's own, who shows the old one. -> None."""
+
+    action: ClassVar[str] = "identity:ChangePassword"
+    old: str = field(repr=False)
+    new: str = field(repr=False)
+
+    def touches(self) -> tuple[tuple[str, str], ...]:
+        return ((self.action, "user/"),)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class CreateMfaDevice(IdentityCommand):
     """A virtual device with a new seed, nobody's yet. -> MfaDevice, with its seed, shown only now."""
 

@@ -19,6 +19,7 @@ from sampan.services.identity.account_commands import ListAccounts as ListAccoun
 from sampan.services.identity.bases import IdentityCommand as IdentityCommand
 from sampan.services.identity.bases import asked_tags as asked_tags
 from sampan.services.identity.credential_commands import BindMfaDevice as BindMfaDevice
+from sampan.services.identity.credential_commands import ChangePassword as ChangePassword
 from sampan.services.identity.credential_commands import CreateAccessKey as CreateAccessKey
 from sampan.services.identity.credential_commands import CreateApiKey as CreateApiKey
 from sampan.services.identity.credential_commands import CreateMfaDevice as CreateMfaDevice
@@ -42,6 +43,10 @@ from sampan.services.identity.session_commands import AssumeRoleWithToken as Ass
 from sampan.services.identity.session_commands import GetCallerIdentity as GetCallerIdentity
 from sampan.services.identity.session_commands import GetFederationToken as GetFederationToken
 from sampan.services.identity.session_commands import GetSessionToken as GetSessionToken
+from sampan.services.identity.settings_commands import GetPasswordPolicy as GetPasswordPolicy
+from sampan.services.identity.settings_commands import GetPreferences as GetPreferences
+from sampan.services.identity.settings_commands import SetPasswordPolicy as SetPasswordPolicy
+from sampan.services.identity.settings_commands import SetPreferences as SetPreferences
 from sampan.services.identity.simulation_commands import GetContextKeys as GetContextKeys
 from sampan.services.identity.simulation_commands import SimulatePolicies as SimulatePolicies
 from sampan.services.identity.values import AccessKey as AccessKey
@@ -59,12 +64,15 @@ from sampan.services.identity.values import LoginProfile as LoginProfile
 from sampan.services.identity.values import MatchedStatement as MatchedStatement
 from sampan.services.identity.values import Members as Members
 from sampan.services.identity.values import MfaDevice as MfaDevice
+from sampan.services.identity.values import Own as Own
 from sampan.services.identity.values import Page as Page
+from sampan.services.identity.values import PasswordPolicy as PasswordPolicy
 from sampan.services.identity.values import Policy as Policy
 from sampan.services.identity.values import PolicyVersion as PolicyVersion
 from sampan.services.identity.values import Provided as Provided
 from sampan.services.identity.values import Provider as Provider
 from sampan.services.identity.values import Session as Session
+from sampan.services.identity.values import Settings as Settings
 from sampan.services.identity.values import Simulated as Simulated
 from sampan.services.identity.values import Summary as Summary
 from sampan.services.identity.values import WhoAmI as WhoAmI
@@ -111,6 +119,10 @@ FAULTS: frozenset[tuple[Kind, str]] = frozenset(
         (Kind.INVALID, "tags"),
         (Kind.INVALID, "simulation"),  # what cannot be asked, or no policy
         (Kind.INVALID, "password"),
+        (Kind.DENIED, "password"),  # the old one is another, or too old to be changed
+        (Kind.INVALID, "password policy"),
+        (Kind.MISSING, "password policy"),
+        (Kind.INVALID, "caller"),  # the root, or a session, where only a user can be meant
         (Kind.INVALID, "mfa code"),
         (Kind.INVALID, "duration"),  # of a session; facts: given, min, max
         (Kind.INVALID, "session name"),

@@ -12,7 +12,7 @@ from sampan.kernel.caller import ApiKey, Caller, Key
 from sampan.kernel.command import Command, Handlers
 from sampan.kernel.fault import Fault
 from sampan.kernel.policy import Held, Owned, Reader, Standing
-from sampan.kernel.ports import Chance, Clock, Store
+from sampan.kernel.ports import Chance, Clock, Sealer, Store
 from sampan.services.identity import (
     accounts,
     api_keys,
@@ -26,6 +26,7 @@ from sampan.services.identity import (
     providers,
     rows,
     sessions,
+    settings,
     simulation,
     targets,
 )
@@ -33,7 +34,6 @@ from sampan.services.identity.api_keys import Bearers
 from sampan.services.identity.context import ROOT as ROOT
 from sampan.services.identity.context import ROOT_ACCOUNT as ROOT_ACCOUNT
 from sampan.services.identity.context import Context
-from sampan.services.identity.context import Sealer as Sealer
 from sampan.services.identity.holdings import Holdings
 from sampan.services.identity.keys import Keys
 
@@ -68,6 +68,11 @@ COMMANDS: dict[type[Command], Callable[..., Awaitable[Any]]] = {
     model.PutLoginProfile: passwords.put_login_profile,
     model.GetLoginProfile: passwords.get_login_profile,
     model.DeleteLoginProfile: passwords.delete_login_profile,
+    model.ChangePassword: passwords.change_password,
+    model.GetPasswordPolicy: settings.get_settings,
+    model.SetPasswordPolicy: settings.set_password_policy,
+    model.GetPreferences: settings.get_settings,
+    model.SetPreferences: settings.set_preferences,
     model.CreateMfaDevice: mfa.create_mfa_device,
     model.BindMfaDevice: mfa.bind_mfa_device,
     model.UnbindMfaDevice: mfa.unbind_mfa_device,

@@ -6,20 +6,22 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from sampan.kernel.asking import Abilities
+from sampan.kernel.budget import Budget, Limiter
 from sampan.kernel.caller import Caller
 from sampan.kernel.fault import Fault, Kind
-from sampan.kernel.ports import Chance, Clock, Engine, Store
+from sampan.kernel.ports import Chance, Clock, Engine, Sealer, Store
 from sampan.kernel.remembered import Remembered
 from sampan.services.inference import rows
 from sampan.services.inference.health import Health
 from sampan.services.inference.lately import Lately
-from sampan.services.inference.values import Alias, Deployment, EngineKind
+from sampan.services.inference.pending import Pending
+from sampan.services.inference.values import Alias, Deployment, EngineKind, Logging
 
 NAMES_REMEMBERED_MAX = 1024  # about 1 MB
 ABILITIES_KEPT_MS = 60_000  # a folder's files may be replaced, an upstream's model, too
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Context:
     """The ports, who runs this Sampan (`operator`: an account), and what its configuration says of models.
 
@@ -29,23 +31,34 @@ class Context:
     store: Store
     clock: Clock
     chance: Chance
+    sealer: Sealer
     engines: Mapping[EngineKind, Engine]
+    limiter: Limiter
     operator: str
     fixed: Mapping[str, Deployment] = field(default_factory=dict)
     fixed_aliases: Mapping[str, str] = field(default_factory=dict)
     health: Health = field(default_factory=Health)
     abilities: Lately[Abilities] = field(default_factory=lambda: Lately(ABILITIES_KEPT_MS))
     """What backends' models can do, by `backends.Place.key`."""
+    pending: Pending = field(default_factory=Pending)
     deployments: Remembered[Deployment] = field(init=False)
     """Deployments by the key of their row, as of now."""
     aliases: Remembered[Alias] = field(init=False)
     """Aliases, likewise."""
+    quotas: Remembered[Mapping[tuple[str, str, str], Budget]] = field(init=False)
+    """What `rows.QUOTAS` says."""
+    logging: Remembered[Logging] = field(init=False)
+    """What `rows.LOGGING` says."""
 
     def __post_init__(self) -> None:
-        deployments = Remembered(self.store, lambda _, raw: rows.decode_deployment(raw), NAMES_REMEMBERED_MAX)
+        deployments = Remembered(
+            self.store, lambda key, raw: rows.decode_deployment(key, raw, self.sealer), NAMES_REMEMBERED_MAX
+        )
         aliases = Remembered(self.store, lambda _, raw: rows.decode_alias(raw), NAMES_REMEMBERED_MAX)
         object.__setattr__(self, "deployments", deployments)
         object.__setattr__(self, "aliases", aliases)
+        object.__setattr__(self, "quotas", Remembered(self.store, lambda _, raw: rows.budgets(raw), 1))
+        object.__setattr__(self, "logging", Remembered(self.store, lambda _, raw: rows.decode_logging(raw), 1))
 
     def fresh_id(self, prefix: str, now_ms: int) -> str:
         """An id that nobody can guess, and by which what was made later sorts later."""

@@ -86,15 +86,6 @@ def _named(thing: Entity | Policy) -> str:
     return thing.name if isinstance(thing, Entity) else members.policy_name(thing)
 
 
-_PASSWORDS = (
-    "MinimumPasswordLength:int RequireLowercaseCharacters:bool RequireUppercaseCharacters:bool RequireNumbers:bool "
-    "RequireSymbols:bool HardExpiry:bool MaxPasswordAge:int PasswordReusePrevention:int MaxLoginAttemps:int"
-)
-_PREFERENCES = (
-    "EnableSaveMFATicket:bool AllowUserToChangePassword:bool AllowUserToManageAccessKeys:bool "
-    "AllowUserToManageMFADevices:bool AllowUserToManagePublicKeys:bool LoginSessionDuration:int LoginNetworkMasks"
-)
-
 ROWS = (
     Row("SetAccountAlias", "AccountAlias!", lambda x: model.SetAlias(alias=x.params["AccountAlias"]), members.nothing),
     Row("GetAccountAlias", "", lambda x: model.GetAlias(), _alias),
@@ -107,9 +98,5 @@ ROWS = (
     ),
     Row("UntagResources", "ResourceType! ResourceNames![] TagKeys[] All:bool", _untag, members.nothing),
     Row("ListTagResources", "ResourceType! ResourceNames[] Tag[Key! Value] NextToken PageSize:int", _list_tags, _tags),
-    Row("GetPasswordPolicy"),
-    Row("SetPasswordPolicy", _PASSWORDS),
-    Row("GetSecurityPreference"),
-    Row("SetSecurityPreference", _PREFERENCES),
     Row("DecodeDiagnosticMessage", "EncodedDiagnosticMessage!"),
 )
