@@ -418,13 +418,15 @@ class Engine:
                 at += 1
                 answer = self._of[sequence]
                 beams = self._groups[sequence.request_id].beams
+                if beams is None and (answer.finished is not None or not sequence.follows(length, guess)):
+                    continue  # what follows a wrong guess says nothing
                 if not sound[row]:
                     answer.give_up("error", _NOT_FINITE)
                     if beams is not None:
                         beams.stop("error", _NOT_FINITE)
                 elif beams is not None:
                     beams.collect(sequence, logits[row])
-                elif answer.finished is None and sequence.follows(length, guess):
+                else:
                     try:
                         answer.take(logits[row], picks[row])
                     except RequestError as error:

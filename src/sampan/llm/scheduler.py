@@ -1,8 +1,8 @@
 """Which sequences run in the next step, and how many tokens of each.
 
 Every step has a budget of tokens. Sequences that need one more token to go on come first, then those whose prompt is
-still being read, in pieces that fit; then new ones are admitted: by priority, callers in turn, by arrival. When the cache is
-full, the last in that order is sent back to wait: it keeps its tokens, and computes them again later.
+still being read, in pieces that fit; then new ones are admitted: by priority, callers in turn, by arrival. When the
+cache is full, the last in that order is sent back to wait: it keeps its tokens, and computes them again later.
 """
 
 from __future__ import annotations
@@ -60,7 +60,8 @@ class Scheduler:
         size = self.blocks.size
         child.turn = parent.turn
         full, rest = divmod(parent.computed, size)
-        if not self._paged or self.blocks.free < 1 + (rest > 0) or parent not in self.running:
+        crowded = len(self.running) >= self._sequences_max or self.blocks.free < 1 + (rest > 0)
+        if not self._paged or crowded or parent not in self.running:
             self.add(child)
             return None
         child.start(self.blocks, (parent.blocks[:full], parent._serials[:full]))
@@ -83,7 +84,23 @@ class Scheduler:
                 self._give(sequence, work)
         if self.preemptions == before:
             self._admit(work)
+        if not work and self.running:
+            self._unblock(work)
         return [Work(sequence, count) for sequence, count in work.items()]
+
+    def _unblock(self, work: dict[Sequence, int]) -> None:
+        """All that run have nothing to do: they are beams whose siblings wait for their places. They give way, the last
+        first, until they have a token more; what they have come to is not lost."""
+        gone: list[Sequence] = []
+        while self.waiting and self.running and not work:
+            gone.append(self.running.pop())
+            gone[-1].stop(self.blocks)
+            self._admit(work)
+        for sequence in gone:
+            sequence.rested = len(sequence.tokens)
+            sequence.preemptions += 1
+            self.preemptions += 1
+            self.add(sequence)
 
     def _give(self, sequence: Sequence, work: dict[Sequence, int]) -> None:
         """Budget and blocks for a running sequence; others may have to go for it, or it itself."""
@@ -118,6 +135,8 @@ class Scheduler:
         for sequence in list(self.waiting):
             if self._budget <= 0:
                 return
+            if sequence.rested == len(sequence.tokens):
+                continue
             known = sequence.known(self.blocks)
             if self._under_way(sequence, len(known[0]) * self.blocks.size):
                 continue

@@ -36,6 +36,7 @@ class Sequence:
         self.computed = 0
         self.shared: int | None = None  # prompt tokens found in the cache when first admitted
         self.preemptions = 0
+        self.rested = 0  # with so many tokens it has nothing to ask for
         self.draft: list[int] = []  # guesses for the tokens after the last, to be checked in the next step
         self.blocks: list[int] = []
         self.turn = 0  # given when it first waits
