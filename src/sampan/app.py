@@ -29,6 +29,7 @@ from sampan.dialects.aliyun.ram.dialect import RamDialect
 from sampan.dialects.aliyun.sts.dialect import AliyunStsDialect
 from sampan.dialects.aliyun.wire.openapi_signature import KEPT_MS
 from sampan.dialects.aliyun.wire.policy import RamReader
+from sampan.dialects.aws.bedrock.dialect import BedrockDialect, BedrockRuntimeDialect
 from sampan.dialects.aws.iam import provided as iam
 from sampan.dialects.aws.iam.dialect import IamDialect
 from sampan.dialects.aws.s3.dialect import S3Dialect
@@ -46,6 +47,7 @@ from sampan.engines.folder import DataFolder, FolderError
 from sampan.engines.limiter import FileLimiter
 from sampan.engines.llm_host import hosting
 from sampan.engines.llm_local import LocalEngine
+from sampan.engines.llm_upstream import UpstreamEngine
 from sampan.engines.nonces import NonceTable
 from sampan.engines.sealer import AesSealer, load_key
 from sampan.engines.store_sqlite import Damaged, SqliteStore
@@ -257,6 +259,8 @@ def dialects(config: Config) -> tuple[Dialect, ...]:
         S3Dialect(config.domains, config.region_aws),
         IamDialect(),
         StsDialect(),
+        BedrockRuntimeDialect(config.region_aws, SystemClock()),
+        BedrockDialect(config.region_aws),
         OssDialect(config.domains, config.region_aliyun),
         RamDialect(config.region_aliyun, nonces),
         AliyunStsDialect(config.region_aliyun, nonces),
@@ -285,6 +289,7 @@ def worker(prepared: Prepared, parent: int) -> Gateway:
         {"objects": objects.owned, "identity": identity.owned, "inference": inference.owned},
         identity.standing,
         identity.used,
+        identity.told,
     )
     counters_folder = _counters_folder(config)
 
@@ -369,7 +374,7 @@ def _inference(
 
 def _engines(config: Config) -> Mapping[EngineKind, Engine]:
     """What runs models, by kind."""
-    return {EngineKind.LOCAL: LocalEngine(_counters_folder(config))}
+    return {EngineKind.LOCAL: LocalEngine(_counters_folder(config)), EngineKind.OPENAI: UpstreamEngine()}
 
 
 def text_logs(config: Config) -> bool:
