@@ -21,6 +21,7 @@ RECORDED = [
         ("aws/sts", "aws_identity/captures/sts"),
         ("aliyun/ram", "aliyun_openapi/captures/ram"),
         ("aliyun/sts", "aliyun_openapi/captures/sts"),
+        ("aliyun/dashscope", "open/captures/dashscope"),
         ("open/anthropic", "open/captures/anthropic"),
         ("open/openai", "open/captures/openai"),
     )

@@ -19,6 +19,7 @@ TITLES = {
     "aws/sts": "AWS STS",
     "aliyun/ram": "Alibaba Cloud RAM",
     "aliyun/sts": "Alibaba Cloud STS",
+    "aliyun/dashscope": "Alibaba Cloud Model Studio (DashScope)",
     "open/anthropic": "Anthropic Messages",
     "open/openai": "OpenAI",
 }
