@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from sampan.kernel.body import Bytes
 from sampan.kernel.fault import Fault, Kind
-from sampan.services.inference import batch_runner, batches, lines
+from sampan.services.inference import batch_runner, batches, lines, rows
 from sampan.services.inference import model as m
 from sampan.services.inference.batch_runner import BatchRunner
 from sampan.services.inference.model import BatchState
@@ -25,6 +25,7 @@ from tests.inference.world import ALICE, BOB, OPERATOR, World, until
 def quick(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(batch_runner, "LOOK_S", 0.01)
     monkeypatch.setattr(batch_runner, "PAUSE_S_MAX", 0.01)
+    monkeypatch.setattr(batch_runner, "LINES_AT_ONCE", 4)
 
 
 def create(world: World, text: bytes, caller: Any = ALICE, **more: Any) -> str:
@@ -219,8 +220,25 @@ def test_what_makes_no_sense_is_refused(world: World, monkeypatch: pytest.Monkey
     assert fault().kind is Kind.TOO_MANY
 
 
+def test_two_runners_at_once_answer_each_line_once(world: World) -> None:
+    """A worker that lost its election may be slow to notice."""
+    batch = create(world, "\n".join(f"n{n} qwen Hi" for n in range(50)).encode())
+
+    async def run() -> None:
+        runners = [BatchRunner(world.context), BatchRunner(world.context)]
+        for runner in runners:
+            runner.look()
+        await until(lambda: all(runner.idle for runner in runners))
+
+    world.wait(run())
+    found, output, _ = ended(world, batch)
+    assert (found.state, found.done, found.failed) == (BatchState.DONE, 50, 0)
+    assert output == [f"n{n}: Hello, world" for n in range(50)]
+    assert len(world.run(m.ListFiles())) == 2
+
+
 @given(
-    crashes=st.lists(st.integers(0, 60), max_size=5),
+    crashes=st.lists(st.integers(0, 80), max_size=5),
     count=st.integers(1, 40),
     bad=st.sets(st.integers(0, 39), max_size=5),
 )
@@ -229,7 +247,7 @@ def test_each_line_is_there_once_whatever_was_killed(
     make_world: Callable[..., World], crashes: list[int], count: int, bad: set[int]
 ) -> None:
     world = make_world()
-    text = "\n".join(f"n{n} {'none' if n in bad else 'qwen'} Hi" for n in range(count))
+    text = "\n".join(f"n{n} {'none' if n in bad else 'qwen'} text{n}" for n in range(count))
     batch = create(world, text.encode())
 
     async def run_for(steps: int) -> None:
@@ -242,10 +260,20 @@ def test_each_line_is_there_once_whatever_was_killed(
             task.cancel()
         await asyncio.sleep(0)
 
+    def answered() -> set[int]:
+        with world.store.view() as view:
+            prefix = rows.entries(batch)
+            return {rows.entry_number(key) - 1 for key, _ in view.scan(prefix, rows.successor(prefix))}
+
     for steps in crashes:
-        world.wait(run_for(steps * 2))
+        world.wait(run_for(steps))
         world.restart()
+        known, so_far = answered(), len(world.engine.asked)
     finish(world)
+    if crashes:
+        # What was written down is not asked again.
+        again = {ask.messages[0].text for _, ask in world.engine.asked[so_far:]}
+        assert again.isdisjoint(f"text{n}" for n in known)
     found, output, errors = ended(world, batch)
     good = [f"n{n}: Hello, world" for n in range(count) if n not in bad]
     assert (found.state, output) == (BatchState.DONE, good)

@@ -241,6 +241,8 @@ class _Run:
 
         def change(tx: Transaction) -> None:
             row = find(tx, self._account, self._id)
+            if row.batch.state in ENDED:
+                raise Fault(Kind.CONFLICT, "batch", "another process ended it")
             for intake in made:
                 intake.put(tx)
             row.batch = replace(
@@ -255,7 +257,11 @@ class _Run:
             tx.delete(rows.active_batch(self._id))
             tx.put(rows.spent_entries(self._id), b"")
 
-        await files.write(self._context, change, *made)
+        try:
+            await files.write(self._context, change, *made)
+        except Fault as fault:
+            if fault.kind is not Kind.CONFLICT:
+                raise
 
     async def _gathered(self) -> tuple[Intake, Intake]:
         """The lines of the output and of the errors, in the order of the input."""
