@@ -10,13 +10,14 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from sampan.engines.store_memory import MemoryStore
 from sampan.kernel.body import Bytes
 from sampan.kernel.fault import Fault, Kind
 from sampan.services.inference import batch_runner, batches, lines, rows
 from sampan.services.inference import model as m
 from sampan.services.inference.batch_runner import BatchRunner
 from sampan.services.inference.model import BatchState
-from tests.inference.scripted import Script, said
+from tests.inference.scripted import Script, ScriptedDoor, said
 from tests.inference.test_files import read
 from tests.inference.world import ALICE, BOB, OPERATOR, World, until
 
@@ -39,8 +40,7 @@ def finish(world: World) -> None:
 
     async def run() -> None:
         runner = BatchRunner(world.context)
-        runner.look()
-        await until(lambda: runner.idle, runner.look)
+        await until(lambda: runner.idle and not world.rows(rows.active_batches()), runner.look)
         await runner.close()
 
     world.wait(run())
@@ -142,6 +142,41 @@ def test_overload_and_quotas_are_waited_for(world: World) -> None:
 
     world.wait(run())
     assert ended(world, batch)[1] == ["a: at last", "b: at last", "c: at last"]
+
+
+@pytest.mark.parametrize("failing", range(2, 30, 3))
+def test_a_disk_that_is_full_for_a_while_costs_no_line(
+    world: World, monkeypatch: pytest.MonkeyPatch, failing: int
+) -> None:
+    batch = create(world, "\n".join(f"n{n} qwen Hi" for n in range(20)).encode())
+    real, writes = MemoryStore.write, 0
+
+    async def write(self: MemoryStore, change: Any) -> Any:
+        nonlocal writes
+        writes += 1
+        if failing <= writes < failing + 3:
+            raise Fault(Kind.FULL, "store")
+        return await real(self, change)
+
+    monkeypatch.setattr(MemoryStore, "write", write)
+    finish(world)
+    found, output, _ = ended(world, batch)
+    assert (found.state, found.done) == (BatchState.DONE, 20)
+    assert output == [f"n{n}: Hello, world" for n in range(20)]
+    assert len(world.run(m.ListFiles())) == 2 and not world.blobs._blobs
+
+
+def test_a_mistake_of_ours_ends_the_batch(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    def breaks(*_: object) -> bytes:
+        raise RuntimeError("planted")
+
+    monkeypatch.setattr(ScriptedDoor, "entry", breaks)
+    batch = create(world, b"a qwen x")
+    finish(world)
+    assert (ended(world, batch)[0].state, ended(world, batch)[0].errors) == (
+        BatchState.FAILED,
+        ("an error of the server",),
+    )
 
 
 def test_a_line_that_kills_the_engine_is_given_up(world: World) -> None:
