@@ -129,6 +129,8 @@ IAM: list[tuple[str, Sample]] = [
     ("DeleteAccountAlias", sample("AccountAlias=sesame", "iam:DeleteAccountAlias *")),
     ("ListAccountAliases", sample("", "iam:ListAccountAliases *")),
     ("GetAccountAuthorizationDetails", sample("", "iam:GetAccountAuthorizationDetails *")),
+    ("GenerateCredentialReport", sample("", "iam:GenerateCredentialReport *")),
+    ("GetCredentialReport", sample("", "iam:GetCredentialReport *")),
     ("GetAccountSummary", sample("", "iam:GetAccountSummary *")),
     (
         "CreateOpenIDConnectProvider",

@@ -94,7 +94,7 @@ async def create_entity(context: Context, caller: Caller, command: CreateEntity)
 async def get_entity(context: Context, caller: Caller, command: GetEntity) -> Entity:
     with context.store.view() as view:
         if caller.kind == "root" and command.ref == EntityRef(EntityKind.USER, ""):
-            return _root(view, caller.account)
+            return root_of(view, caller.account)
         row = named(view, caller, command.ref)
         return replace(shown(caller.account, row), last_used_ms=last_used_ms(view, row))
 
@@ -280,7 +280,7 @@ def _devices(view: View, account: str, user_id: str) -> bool:
     return any(rows.decode_device(raw).user == user_id for _, raw in view.scan(prefix, rows.after(prefix)))
 
 
-def _root(view: View, account: str) -> Entity:
+def root_of(view: View, account: str) -> Entity:
     """An account's root, shown where a caller asks for itself."""
     raw = view.get(rows.account(account))
     created_ms = rows.decode_account(raw).created_ms if raw is not None else 0

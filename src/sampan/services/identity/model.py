@@ -34,6 +34,7 @@ from sampan.services.identity.credential_commands import ListAccessKeys as ListA
 from sampan.services.identity.credential_commands import ListApiKeys as ListApiKeys
 from sampan.services.identity.credential_commands import ListMfaDevices as ListMfaDevices
 from sampan.services.identity.credential_commands import PutLoginProfile as PutLoginProfile
+from sampan.services.identity.credential_commands import ReportCredentials as ReportCredentials
 from sampan.services.identity.credential_commands import ResetApiKey as ResetApiKey
 from sampan.services.identity.credential_commands import SetAccessKey as SetAccessKey
 from sampan.services.identity.credential_commands import UnbindMfaDevice as UnbindMfaDevice
@@ -54,6 +55,7 @@ from sampan.services.identity.simulation_commands import SimulatePolicies as Sim
 from sampan.services.identity.values import AccessKey as AccessKey
 from sampan.services.identity.values import Account as Account
 from sampan.services.identity.values import ApiKey as ApiKey
+from sampan.services.identity.values import CredentialReport as CredentialReport
 from sampan.services.identity.values import Document as Document
 from sampan.services.identity.values import Entity as Entity
 from sampan.services.identity.values import EntityDetails as EntityDetails
@@ -79,6 +81,7 @@ from sampan.services.identity.values import Session as Session
 from sampan.services.identity.values import Settings as Settings
 from sampan.services.identity.values import Simulated as Simulated
 from sampan.services.identity.values import Summary as Summary
+from sampan.services.identity.values import UserCredentials as UserCredentials
 from sampan.services.identity.values import WhoAmI as WhoAmI
 
 FAULTS: frozenset[tuple[Kind, str]] = frozenset(

@@ -268,6 +268,26 @@ class PolicyDetails:
 
 
 @dataclass(frozen=True, slots=True)
+class UserCredentials:
+    """What a user, or the root (`name` "root"), proves itself with. `password_ms` is when the password was set (None:
+    there is none), `rotate_ms` when it will be too old. The keys are oldest first, each with its last use."""
+
+    user: Entity
+    password_ms: int | None
+    rotate_ms: int | None
+    mfa: bool
+    keys: tuple[tuple[AccessKey, KeyUse], ...]
+
+
+@dataclass(frozen=True, slots=True)
+class CredentialReport:
+    """What everybody of an account proves itself with at that time, the root first."""
+
+    made_ms: int
+    users: tuple[UserCredentials, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class MatchedStatement:
     """A statement that decided. `kind` is that of its policy (identity, resource, boundary), `policy` its name: a
     managed one's id, "user/ann:own" for one of an entity's own, "input.1" and so on for what was given. `start` and

@@ -150,7 +150,7 @@ identity:PutPolicyOfGroup identity:GetPolicyOfGroup identity:DeletePolicyOfGroup
 identity:PutPolicyOfRole identity:GetPolicyOfRole identity:DeletePolicyOfRole identity:ListInlinePoliciesOfRole
 identity:CreateApiKey identity:ListApiKeys identity:UpdateApiKey identity:ResetApiKey identity:DeleteApiKey
 identity:SimulatePolicies identity:SimulateCustomPolicies identity:GetContextKeys identity:GetCustomContextKeys
-identity:DeletePasswordPolicy identity:GetDetails
+identity:DeletePasswordPolicy identity:GetDetails identity:ReportCredentials
 identity:CreateAccount identity:CreateKey identity:ListAccounts
 """
 

@@ -2,7 +2,17 @@
 
 from __future__ import annotations
 
-from sampan.dialects.aws.iam import account, api_keys, credentials, details, entities, passwords, policies, simulation
+from sampan.dialects.aws.iam import (
+    account,
+    api_keys,
+    credentials,
+    details,
+    entities,
+    passwords,
+    policies,
+    reports,
+    simulation,
+)
 from sampan.dialects.aws.wire import identity_words, model
 from sampan.dialects.aws.wire.service import ServiceDialect, claims
 
@@ -28,6 +38,7 @@ class IamDialect(ServiceDialect):
                 **policies.of_entities(),
                 **simulation.operations(),
                 **details.operations(),
+                **reports.operations(),
                 **account.operations(),
             },
             identity_words.IAM,

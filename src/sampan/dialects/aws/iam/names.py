@@ -12,6 +12,8 @@ from sampan.kernel.fault import Fault, Kind
 from sampan.services.identity.model import Entity, EntityKind, Policy
 
 CLOUD = "aws"
+SERVICES: Mapping[str, str] = {"objects": "s3", "identity": "iam", "inference": "bedrock"}
+"""What AWS calls the services whose use is noted."""
 ID_PREFIXES: Mapping[EntityKind, str] = {EntityKind.USER: "AIDA", EntityKind.GROUP: "AGPA", EntityKind.ROLE: "AROA"}
 _POLICY_PREFIX = "ANPA"
 _ID_CHARS = 16

@@ -138,6 +138,7 @@ _IAM = {
     "DeleteAccountAlias": "identity:RemoveAlias",
     "ListAccountAliases": "identity:GetAlias",
     "GetAccountAuthorizationDetails": "identity:GetDetails",
+    "GetCredentialReport": "identity:ReportCredentials",
     "GetAccountSummary": "identity:GetSummary",
     "CreateOpenIDConnectProvider": "identity:CreateProvider",
     "UpdateOpenIDConnectProviderThumbprint": "identity:UpdateProvider",
@@ -146,6 +147,7 @@ _IAM = {
     "DeleteOpenIDConnectProvider": "identity:DeleteProvider",
 }
 _IAM_ALSO = {
+    "GenerateCredentialReport": "identity:ReportCredentials",
     "UntagUser": "identity:TagUser",
     "UntagRole": "identity:TagRole",
     "UntagPolicy": "identity:TagPolicy",
