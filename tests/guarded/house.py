@@ -82,7 +82,7 @@ class Answer:
 class House:
     """`keys` are the access keys of who lives here, by name: "root", "zed" (who has no policy at all), and those of
     another account, "stranger" (its root) and "tom" (its user, who may do everything there). `tokens` are their API
-    keys. There is one model, "tern", for all."""
+    keys. There are models for all: "tern" answers, "gull" embeds, "auk" ranks; "smew" can be taken away."""
 
     def __init__(self, folder: Path, dialects: Sequence[Dialect], rows: Sequence[tuple[bytes, bytes]] = ()) -> None:
         self._folder, self.dialects = folder, dialects
@@ -96,19 +96,27 @@ class House:
         self.objects = Objects(
             self.store, MemoryBlobs(chance), self.clock, chance, digests, Config().regions, app.READERS
         )
-        engines = {em.EngineKind.LOCAL: ScriptedEngine({"/tern": Script()})}
-        tern = em.Deployment("tern", ROOT_ACCOUNT, 0, (em.Backend(em.EngineKind.LOCAL, "/tern"),), fixed=True)
+        tasks = {"tern": em.Task.GENERATE, "gull": em.Task.EMBED, "auk": em.Task.RANK}
+        scripts = {f"/{name}": Script(task=task) for name, task in tasks.items()}
+        engines = {em.EngineKind.LOCAL: ScriptedEngine(scripts)}
+        models = {
+            name: em.Deployment(name, ROOT_ACCOUNT, 0, (em.Backend(em.EngineKind.LOCAL, f"/{name}"),), fixed=True)
+            for name in tasks
+        }
         self._limiter = FileLimiter(folder / "limits")
         self.inference = Inference(
             Context(
                 store=self.store,
+                blobs=MemoryBlobs(chance),
                 clock=self.clock,
                 chance=chance,
+                digests=LibraryDigests(),
                 sealer=SEALER,
                 limiter=self._limiter,
                 engines=engines,
                 operator=ROOT_ACCOUNT,
-                fixed={"tern": tern},
+                log=logging.getLogger("sampan.test"),
+                fixed=models,
             )
         )
         resources = {
@@ -230,6 +238,7 @@ class House:
         self.facts |= {"account": ROOT_ACCOUNT, "number": NUMBER}
         self._people()
         self._buckets()
+        self._models()
         self._token()
         self.user("stranger", "tom")
         everything = json.dumps(
@@ -300,6 +309,12 @@ class House:
         part = act(om.PutPart(bucket="books", key="up", upload=upload, number=1, body=Bytes(b"x")))
         self.facts |= {"upload": upload, "etag": part.etag}
 
+    def _models(self) -> None:
+        act = lambda command: self.act("root", command)  # noqa: E731
+        act(em.Deploy(model="smew", backends=(em.Backend(em.EngineKind.LOCAL, "/tern"),)))
+        ask = em.Ask(messages=(em.Message(em.Role.USER, (em.Part(text=SESAME),)),))
+        self.facts["turn"] = act(em.Generate(model="tern", ask=ask, keep=True, note=b"{}", prefix="resp_")).id
+
     def _token(self) -> None:
         secret = ec.generate_private_key(ec.SECP256R1())
         public = {**json.loads(jwt.algorithms.ECAlgorithm.to_jwk(secret.public_key())), "kid": "one", "alg": "ES256"}
@@ -368,7 +383,7 @@ class Cloud:
 
     def statement(self, need: str, house: House, suffix: str = "") -> dict[str, Any]:
         """The statement that gives just what is needed."""
-        action, _, resource = need.partition(" ")
+        action, _, resource = _filled(need, house).partition(" ")
         return {"Action": [action], "Resource": [self.arn(action, resource, suffix)]}
 
     def arn(self, action: str, resource: str, suffix: str) -> str:
@@ -404,6 +419,24 @@ class Aws(Cloud):
 
     def language(self, *statements: dict[str, Any]) -> im.Document:
         return iam(*statements)
+
+
+class Bedrock(Aws):
+    """Bedrock's APIs, whose models belong to no account. Unsigned, only their hosts tell whose requests they are."""
+
+    def __init__(self, host: str) -> None:
+        super().__init__("bedrock")
+        self.host = host
+
+    def ask(self, house: House, operation: str, sample: Sample, who: str) -> Answer:
+        if who:
+            return super().ask(house, operation, sample, who)
+        method, path, query, more = _asked(sample, house, b"")
+        headers = {"host": f"{self.host}.us-east-1.amazonaws.com", **more}
+        return house.send(method, quote(path), canonical_query(query), headers, _filled(sample.body, house).encode())
+
+    def arn(self, action: str, resource: str, suffix: str) -> str:
+        return _model_arn(resource, suffix)
 
 
 class Aliyun(Cloud):
@@ -454,24 +487,42 @@ class Open(Cloud):
         return house.send(method, quote(path), canonical_query(query), headers, body)
 
     def arn(self, action: str, resource: str, suffix: str) -> str:
-        if resource == "*":
-            return "*"
-        account = "" if resource.startswith("foundation-model/") else ROOT_ACCOUNT
-        return f"arn:aws:bedrock:us-east-1:{account}:{_named(resource, suffix)}"
+        return _model_arn(resource, suffix)
 
     def language(self, *statements: dict[str, Any]) -> im.Document:
         return iam(*statements)
+
+
+class ModelStudio(Open):
+    """The same, in the words that RAM has for Model Studio: there are some for files and batches, too."""
+
+    def arn(self, action: str, resource: str, suffix: str) -> str:
+        return "*" if resource == "*" else f"acs:sfm:*:{NUMBER}:{_named(resource, suffix)}"
+
+    def language(self, *statements: dict[str, Any]) -> im.Document:
+        return ram(*statements)
 
 
 CLOUDS: Mapping[str, Cloud] = {
     "aws/s3": Aws("s3"),
     "aws/iam": Aws("iam", "2010-05-08"),
     "aws/sts": Aws("sts", "2011-06-15"),
+    "aws/bedrock": Bedrock("bedrock"),
+    "aws/bedrock-runtime": Bedrock("bedrock-runtime"),
     "aliyun/oss": Aliyun("oss"),
     "aliyun/ram": Aliyun("ram", "2015-05-01"),
     "aliyun/sts": Aliyun("sts", "2015-04-01"),
     "open/anthropic": Open("models", "anthropic-version: 2023-06-01"),
+    "open/openai": ModelStudio("models"),
 }
+
+
+def _model_arn(resource: str, suffix: str) -> str:
+    """What Bedrock calls a model, and what lies in an account."""
+    if resource == "*":
+        return "*"
+    account = "" if resource.startswith("foundation-model/") else ROOT_ACCOUNT
+    return f"arn:aws:bedrock:us-east-1:{account}:{_named(resource, suffix)}"
 
 
 def _named(resource: str, suffix: str) -> str:
