@@ -196,7 +196,7 @@ def test_errors_as_people_know_them(cloud: Cloud) -> None:
     assert refused(iam.get_policy, PolicyArn=f"arn:aws:iam::{ROOT_ACCOUNT}:policy/none") == "NoSuchEntity"
     assert refused(iam.create_login_profile, UserName="ann", Password="x") == "PasswordPolicyViolation"
     assert refused(iam.get_login_profile, UserName="ann") == "NoSuchEntity"
-    assert refused(iam.get_credential_report) == "NotImplemented"
+    assert refused(iam.list_saml_providers) == "NotImplemented"
     with pytest.raises(iam.exceptions.NoSuchEntityException, match="The user with name bob cannot be found"):
         iam.get_user(UserName="bob")
 

@@ -276,6 +276,9 @@ class House:
             act(im.SetBoundary(ref=ref, policy="/read"))
         for name in ("ann", "zed"):
             act(im.PutLoginProfile(user=name, create=True, password="Harbour-12345!"))
+        for name in ("deck", "empty"):
+            act(im.CreateInstanceProfile(name=name, tags={"team": SESAME}))
+        act(im.SetInstanceRole(name="deck", role="helm", present=True))
         act(im.SetPasswordPolicy(policy=im.PasswordPolicy(chars_min=8)))
         self.facts["api_key"] = act(im.CreateApiKey(user="ann", form="ABSK")).key.key_id
         refusal = Decision(Outcome.IMPLICIT, "identity")

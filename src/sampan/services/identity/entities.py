@@ -8,7 +8,7 @@ from sampan.kernel.caller import Caller
 from sampan.kernel.fault import Fault, Kind
 from sampan.kernel.policy import Purpose
 from sampan.kernel.ports import Transaction, View
-from sampan.services.identity import policies, rows
+from sampan.services.identity import instances, policies, rows
 from sampan.services.identity.context import (
     LIST_MAX,
     Context,
@@ -147,6 +147,8 @@ async def delete_entity(context: Context, caller: Caller, command: DeleteEntity)
         why = next((why for why, prefix in hanging.items() if count(tx, prefix)), None)
         if why is None and _devices(tx, account, row.id):
             why = "has a second factor"
+        if why is None and row.kind is EntityKind.ROLE and instances.carrying(tx, account, row.id):
+            why = "is in an instance profile"
         if why is not None:
             raise Fault(Kind.CONFLICT, str(row.kind), f"{row.name} {why}", name=row.name)
         if row.boundary is not None:

@@ -40,6 +40,12 @@ from sampan.services.identity.credential_commands import SetAccessKey as SetAcce
 from sampan.services.identity.credential_commands import UnbindMfaDevice as UnbindMfaDevice
 from sampan.services.identity.credential_commands import UpdateApiKey as UpdateApiKey
 from sampan.services.identity.credential_commands import UserCommand as UserCommand
+from sampan.services.identity.instance_commands import CreateInstanceProfile as CreateInstanceProfile
+from sampan.services.identity.instance_commands import DeleteInstanceProfile as DeleteInstanceProfile
+from sampan.services.identity.instance_commands import GetInstanceProfile as GetInstanceProfile
+from sampan.services.identity.instance_commands import ListInstanceProfiles as ListInstanceProfiles
+from sampan.services.identity.instance_commands import SetInstanceRole as SetInstanceRole
+from sampan.services.identity.instance_commands import TagInstanceProfile as TagInstanceProfile
 from sampan.services.identity.session_commands import AssumeRole as AssumeRole
 from sampan.services.identity.session_commands import AssumeRoleWithToken as AssumeRoleWithToken
 from sampan.services.identity.session_commands import DecodeDenial as DecodeDenial
@@ -61,6 +67,7 @@ from sampan.services.identity.values import Entity as Entity
 from sampan.services.identity.values import EntityDetails as EntityDetails
 from sampan.services.identity.values import EntityKind as EntityKind
 from sampan.services.identity.values import EntityRef as EntityRef
+from sampan.services.identity.values import InstanceProfile as InstanceProfile
 from sampan.services.identity.values import IssuedApiKey as IssuedApiKey
 from sampan.services.identity.values import IssuedKey as IssuedKey
 from sampan.services.identity.values import KeyUse as KeyUse
@@ -100,6 +107,10 @@ FAULTS: frozenset[tuple[Kind, str]] = frozenset(
         (Kind.MISSING, "login profile"),
         (Kind.MISSING, "mfa device"),
         (Kind.MISSING, "provider"),
+        (Kind.MISSING, "instance profile"),
+        (Kind.EXISTS, "instance profile"),
+        (Kind.CONFLICT, "instance profile"),  # it carries a role
+        (Kind.TOO_MANY, "instance role"),
         (Kind.MISSING, "alias"),
         (Kind.EXISTS, "user"),
         (Kind.EXISTS, "group"),

@@ -250,21 +250,35 @@ class PolicyVersion:
 
 
 @dataclass(frozen=True, slots=True)
-class EntityDetails:
-    """An entity with all that it may: the policies of its own by name, the managed ones, and a user's groups."""
-
-    entity: Entity
-    inline: Mapping[str, Document]
-    attached: tuple[Policy, ...]
-    groups: tuple[str, ...] = ()
-
-
-@dataclass(frozen=True, slots=True)
 class PolicyDetails:
     """A managed policy with all its versions, newest first."""
 
     policy: Policy
     versions: tuple[PolicyVersion, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class InstanceProfile:
+    """What carries a role to a machine. `id` is as an entity's."""
+
+    name: str
+    path: str
+    id: str
+    created_ms: int
+    role: Entity | None
+    tags: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class EntityDetails:
+    """An entity with all that it may: the policies of its own by name, the managed ones, a user's
+    groups, and the instance profiles that carry a role."""
+
+    entity: Entity
+    inline: Mapping[str, Document]
+    attached: tuple[Policy, ...]
+    groups: tuple[str, ...] = ()
+    profiles: tuple[InstanceProfile, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -78,6 +78,7 @@ _RAM = {
     "ListRoles": "identity:ListRoles",
     # One action tags whatever the resource is.
     "TagResources": "identity:TagUser identity:TagGroup identity:TagRole identity:TagPolicy",
+    "PassRole": "identity:PassRole",
     "CreateAccessKey": "identity:CreateAccessKey",
     "ListAccessKeys": "identity:ListAccessKeys",
     "UpdateAccessKey": "identity:SetAccessKey",
@@ -150,6 +151,9 @@ identity:PutPolicyOfGroup identity:GetPolicyOfGroup identity:DeletePolicyOfGroup
 identity:PutPolicyOfRole identity:GetPolicyOfRole identity:DeletePolicyOfRole identity:ListInlinePoliciesOfRole
 identity:CreateApiKey identity:ListApiKeys identity:UpdateApiKey identity:ResetApiKey identity:DeleteApiKey
 identity:SimulatePolicies identity:SimulateCustomPolicies identity:GetContextKeys identity:GetCustomContextKeys
+identity:CreateInstanceProfile identity:GetInstanceProfile identity:DeleteInstanceProfile
+identity:ListInstanceProfiles identity:ListInstanceProfilesOfRole identity:AddInstanceRole
+identity:RemoveInstanceRole identity:TagInstanceProfile
 identity:DeletePasswordPolicy identity:GetDetails identity:ReportCredentials
 identity:CreateAccount identity:CreateKey identity:ListAccounts
 """

@@ -27,6 +27,7 @@ _COUNTS: Mapping[str, str] = {
     "users": "Users", "users_max": "UsersQuota", "groups": "Groups", "groups_max": "GroupsQuota",
     "roles": "Roles", "roles_max": "RolesQuota", "policies": "Policies", "policies_max": "PoliciesQuota",
     "mfa_devices": "MFADevices", "mfa_devices_in_use": "MFADevicesInUse", "root_mfa": "AccountMFAEnabled",
+    "instance_profiles": "InstanceProfiles", "instance_profiles_max": "InstanceProfilesQuota",
     "root_access_keys": "AccountAccessKeysPresent", "providers": "Providers",
     "access_keys_max": "AccessKeysPerUserQuota", "policy_versions_max": "VersionsPerPolicyQuota",
     "groups_of_user_max": "GroupsPerUserQuota",

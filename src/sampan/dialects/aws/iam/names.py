@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from sampan.dialects.aws.wire import arns
 from sampan.dialects.aws.wire.arns import Arn
 from sampan.kernel.fault import Fault, Kind
-from sampan.services.identity.model import Entity, EntityKind, Policy
+from sampan.services.identity.model import Entity, EntityKind, InstanceProfile, Policy
 
 CLOUD = "aws"
 SERVICES: Mapping[str, str] = {"objects": "s3", "identity": "iam", "inference": "bedrock"}
@@ -29,6 +29,11 @@ def entity_arn(entity: Entity) -> str:
     if entity.id == entity.account:
         return arns.root(entity.account)
     return str(Arn("iam", entity.account, str(entity.kind), f"{entity.path}{entity.name}"))
+
+
+def instance_arn(profile: InstanceProfile, account: str) -> str:
+    """An instance profile's ARN."""
+    return str(Arn("iam", account, "instance-profile", f"{profile.path}{profile.name}"))
 
 
 def policy_id(policy: Policy) -> str:

@@ -16,7 +16,7 @@ _PARTITIONS = frozenset({"aws", "aws-cn", "aws-us-gov", "*"})
 _SERVICES = {"s3": "objects", "iam": "identity", "sts": "identity", "bedrock": "inference", "*": ANY}
 _ACCOUNT = re.compile(r"[0-9]{12}")
 # Kinds of things whose IAM path is no part of the core's: names are unique without it.
-_PATHLESS = frozenset({"user", "group", "role"})
+_PATHLESS = frozenset({"user", "group", "role", "instance-profile"})
 # The core's kinds by IAM's, where they differ; and those that are STS's.
 _KINDS = {"oidc-provider": "provider"}
 _STS = frozenset({"assumed-role", "federated-user"})
