@@ -41,6 +41,30 @@ def user(cloud: Cloud, name: str, **params: Any) -> dict[str, Any]:
     return dict(iam.create_access_key(UserName=name)["AccessKey"])
 
 
+def test_ids_in_policies_are_those_that_iam_tells(cloud: Cloud) -> None:
+    """The pattern of bucket policies that let one role in, whatever its session, and nobody else."""
+    iam, s3, keys = cloud.client("iam"), cloud.client("s3"), user(cloud, "ann")
+    s3.create_bucket(Bucket="harbour")
+    for key in ("log", f"{iam.get_user(UserName='ann')['User']['UserId']}/own"):
+        s3.put_object(Bucket="harbour", Key=key, Body=b"calm")
+    trust = policy({"Action": "sts:AssumeRole", "Principal": {"AWS": ROOT_ACCOUNT}})
+    role = iam.create_role(RoleName="helm", AssumeRolePolicyDocument=trust)["Role"]
+    everything = policy({"Action": "*"})
+    iam.put_role_policy(RoleName="helm", PolicyName="own", PolicyDocument=everything)
+    iam.put_user_policy(UserName="ann", PolicyName="own", PolicyDocument=everything)
+    condition = {"StringNotLike": {"aws:userId": [f"{role['RoleId']}:*", ROOT_ACCOUNT]}}
+    shut = {"Effect": "Deny", "Principal": "*", "Action": "s3:GetObject", "Resource": "arn:aws:s3:::harbour/log"}
+    s3.put_bucket_policy(Bucket="harbour", Policy=policy({**shut, "Condition": condition}))
+    given = cloud.client("sts", keys).assume_role(RoleArn=role["Arn"], RoleSessionName="night")["Credentials"]
+    ann = cloud.client("s3", keys)
+    assert refused(ann.get_object, Bucket="harbour", Key="log") == "AccessDenied"
+    assert cloud.client("s3", given).get_object(Bucket="harbour", Key="log")["Body"].read() == b"calm"
+    own = policy({"Action": "s3:GetObject", "Resource": "arn:aws:s3:::harbour/${aws:userid}/*"})
+    iam.put_user_policy(UserName="ann", PolicyName="own", PolicyDocument=own)
+    ann.get_object(Bucket="harbour", Key=f"{iam.get_user(UserName='ann')['User']['UserId']}/own")
+    assert refused(ann.get_object, Bucket="harbour", Key="log") == "AccessDenied"
+
+
 def test_a_provider_changes(cloud: Cloud) -> None:
     iam = cloud.client("iam")
     print_ = "0123456789" * 4
