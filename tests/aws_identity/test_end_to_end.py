@@ -68,7 +68,9 @@ def test_ids_in_policies_are_those_that_iam_tells(cloud: Cloud) -> None:
 def test_a_provider_changes(cloud: Cloud) -> None:
     iam = cloud.client("iam")
     print_ = "0123456789" * 4
-    arn = iam.create_open_id_connect_provider(Url="https://issuer.example.org/x", ClientIDList=["one"])
+    tags = [{"Key": "a", "Value": "b"}]
+    arn = iam.create_open_id_connect_provider(Url="https://issuer.example.org/x", ClientIDList=["one"], Tags=tags)
+    assert arn["Tags"] == tags
     named = {"OpenIDConnectProviderArn": arn["OpenIDConnectProviderArn"]}
     for _ in range(2):
         iam.add_client_id_to_open_id_connect_provider(**named, ClientID="two")
@@ -77,7 +79,10 @@ def test_a_provider_changes(cloud: Cloud) -> None:
         iam.remove_client_id_from_open_id_connect_provider(**named, ClientID="one")
     iam.update_open_id_connect_provider_thumbprint(**named, ThumbprintList=[print_])
     found = iam.get_open_id_connect_provider(**named)
-    assert (found["ClientIDList"], found["ThumbprintList"]) == (["two"], [print_])
+    assert (found["ClientIDList"], found["ThumbprintList"], found["Tags"]) == (["two"], [print_], tags)
+    iam.tag_open_id_connect_provider(**named, Tags=[{"Key": "c", "Value": "d"}])
+    iam.untag_open_id_connect_provider(**named, TagKeys=["a"])
+    assert iam.list_open_id_connect_provider_tags(**named)["Tags"] == [{"Key": "c", "Value": "d"}]
     iam.delete_open_id_connect_provider(**named)
     assert refused(iam.add_client_id_to_open_id_connect_provider, **named, ClientID="two") == "NoSuchEntity"
     assert cloud.client("sts").get_access_key_info(AccessKeyId=KEY_ID)["Account"] == ROOT_ACCOUNT

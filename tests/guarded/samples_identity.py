@@ -172,6 +172,18 @@ IAM: list[tuple[str, Sample]] = [
             "iam:UpdateOpenIDConnectProviderThumbprint oidc-provider/oidc.example.org",
         ),
     ),
+    (
+        "TagOpenIDConnectProvider",
+        sample(f"{_OIDC}&{_TAG}", "iam:TagOpenIDConnectProvider oidc-provider/oidc.example.org"),
+    ),
+    (
+        "UntagOpenIDConnectProvider",
+        sample(f"{_OIDC}&{_UNTAG}", "iam:UntagOpenIDConnectProvider oidc-provider/oidc.example.org"),
+    ),
+    (
+        "ListOpenIDConnectProviderTags",
+        sample(_OIDC, "iam:ListOpenIDConnectProviderTags oidc-provider/oidc.example.org"),
+    ),
     ("GetOpenIDConnectProvider", sample(_OIDC, "iam:GetOpenIDConnectProvider oidc-provider/oidc.example.org")),
     ("ListOpenIDConnectProviders", sample("", "iam:ListOpenIDConnectProviders oidc-provider/*")),
     ("DeleteOpenIDConnectProvider", sample(_OIDC, "iam:DeleteOpenIDConnectProvider oidc-provider/oidc.example.org")),

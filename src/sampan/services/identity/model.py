@@ -506,7 +506,7 @@ class GetSummary(IdentityCommand):
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PutProvider(IdentityCommand):
     """An issuer of OpenID Connect tokens that is trusted. `keys` is its JWK set as JSON: Sampan asks nobody on the
-    network unless the operator allows it. -> Provider."""
+    network unless the operator allows it. One that was there keeps its tags. -> Provider."""
 
     action: ClassVar[str] = "identity:PutProvider"
     create: bool
@@ -515,9 +515,13 @@ class PutProvider(IdentityCommand):
     audiences: tuple[str, ...]
     thumbprints: tuple[str, ...] = ()
     keys: str | None = None
+    tags: Mapping[str, str] = field(default_factory=dict)
 
     def touches(self) -> tuple[tuple[str, str], ...]:
         return (("identity:CreateProvider" if self.create else "identity:UpdateProvider", f"provider/{self.name}"),)
+
+    def context(self) -> Mapping[str, tuple[str, ...]]:
+        return asked_tags(self.tags)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -533,6 +537,22 @@ class UpdateProvider(IdentityCommand):
 
     def touches(self) -> tuple[tuple[str, str], ...]:
         return ((self.action, f"provider/{self.name}"),)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TagProvider(IdentityCommand):
+    """Add or replace `tags`, and remove those named in `remove`. -> None."""
+
+    action: ClassVar[str] = "identity:TagProvider"
+    name: str
+    tags: Mapping[str, str] = field(default_factory=dict)
+    remove: tuple[str, ...] = ()
+
+    def touches(self) -> tuple[tuple[str, str], ...]:
+        return ((self.action, f"provider/{self.name}"),)
+
+    def context(self) -> Mapping[str, tuple[str, ...]]:
+        return asked_tags(self.tags, self.remove)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

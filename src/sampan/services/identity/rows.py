@@ -207,6 +207,7 @@ class ProviderRow(msgspec.Struct, array_like=True):
     thumbprints: tuple[str, ...]
     created_ms: int
     keys: str | None
+    tags: dict[str, str] = {}
 
 
 ROOT_KEY = b"ir"

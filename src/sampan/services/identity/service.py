@@ -112,6 +112,7 @@ COMMANDS: dict[type[Command], Callable[..., Awaitable[Any]]] = {
     model.DeleteInstanceProfile: instances.delete_instance_profile,
     model.PutProvider: providers.put_provider,
     model.UpdateProvider: providers.update_provider,
+    model.TagProvider: providers.tag_provider,
     model.GetProviders: providers.get_providers,
     model.DeleteProvider: providers.delete_provider,
     model.AssumeRole: sessions.assume_role,

@@ -334,6 +334,7 @@ class Provider:
     thumbprints: tuple[str, ...]
     created_ms: int
     keys: str | None = None
+    tags: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)

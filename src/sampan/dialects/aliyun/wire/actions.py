@@ -153,7 +153,7 @@ identity:CreateApiKey identity:ListApiKeys identity:UpdateApiKey identity:ResetA
 identity:SimulatePolicies identity:SimulateCustomPolicies identity:GetContextKeys identity:GetCustomContextKeys
 identity:CreateInstanceProfile identity:GetInstanceProfile identity:DeleteInstanceProfile
 identity:ListInstanceProfiles identity:ListInstanceProfilesOfRole identity:AddInstanceRole
-identity:RemoveInstanceRole identity:TagInstanceProfile
+identity:RemoveInstanceRole identity:TagInstanceProfile identity:TagProvider
 identity:DeletePasswordPolicy identity:GetDetails identity:ReportCredentials
 identity:CreateAccount identity:CreateKey identity:ListAccounts
 """

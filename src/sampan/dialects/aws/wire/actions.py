@@ -151,6 +151,7 @@ _IAM = {
     "GetAccountSummary": "identity:GetSummary",
     "CreateOpenIDConnectProvider": "identity:CreateProvider",
     "UpdateOpenIDConnectProviderThumbprint": "identity:UpdateProvider",
+    "TagOpenIDConnectProvider": "identity:TagProvider",
     "GetOpenIDConnectProvider": "identity:GetProvider",
     "ListOpenIDConnectProviders": "identity:ListProviders",
     "DeleteOpenIDConnectProvider": "identity:DeleteProvider",
@@ -158,6 +159,8 @@ _IAM = {
 _IAM_ALSO = {
     "GenerateCredentialReport": "identity:ReportCredentials",
     "ListInstanceProfileTags": "identity:GetInstanceProfile",
+    "UntagOpenIDConnectProvider": "identity:TagProvider",
+    "ListOpenIDConnectProviderTags": "identity:GetProvider",
     "UntagInstanceProfile": "identity:TagInstanceProfile",
     "UntagUser": "identity:TagUser",
     "UntagRole": "identity:TagRole",
