@@ -260,6 +260,8 @@ class House:
         for name in ("zed", "ann", "bea"):
             self.user("root", name, team=SESAME)
         act(im.DeleteAccessKey(user="bea", key_id=self.keys["bea"].key_id))
+        for key in act(im.ListApiKeys(user="bea")):
+            act(im.DeleteApiKey(user="bea", key_id=key.key_id))
         for ref in (crew, im.EntityRef(GROUP, "none")):
             act(im.CreateEntity(ref=ref, description=SESAME))
         act(im.CreateEntity(ref=helm, trust=iam(trust), description=SESAME, tags={"team": SESAME}))
