@@ -247,9 +247,12 @@ class House:
         self.facts |= {"key": self.keys["ann"].key_id, "code1": codes["tablet"][0], "code2": codes["tablet"][1]}
 
     def _buckets(self) -> None:
+        block, owned = om.Block(refuse_policy=True), om.Ownership.WRITER
         act = lambda command: self.act("root", command)  # noqa: E731
         for name in ("books", "ruled", "empty"):
             act(om.CreateBucket(bucket=name))
+        act(om.PutBucketBlock(bucket="ruled", block=block))
+        act(om.PutBucketOwnership(bucket="ruled", ownership=owned))
         act(om.PutBucketTags(bucket="books", tags={"team": SESAME}))
         for key in ("a/1", "a/2"):
             act(om.PutObject(bucket="books", key=key, body=Bytes(SESAME.encode()), tags={"team": SESAME}))

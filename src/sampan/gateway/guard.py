@@ -76,13 +76,14 @@ class Guard:
         known, owned = "", _NOBODYS  # a batch touches one bucket a thousand times: it is looked up once
         standing: Standing | None = None
         context: Facts = {}
-        for index, (action, path) in enumerate(command.touches()):
+        pairs = list(command.touches())
+        for index, (action, path) in enumerate(pairs):  # which may grow on the way
             service = action.partition(":")[0]
             if caller.scope and service not in caller.scope:
                 raise _denied(action, path, Decision(Outcome.IMPLICIT, "scope"))
             container = path.partition("/")[0]
             if action in _MAKING:
-                known, owned = "", _NOBODYS
+                known, owned = container, _NOBODYS
             elif not container or container != known:
                 # What nobody owns does not exist: who may touch it hears so from the service.
                 known, owned = container, self._resources[service](caller, command, path) or _NOBODYS
@@ -93,9 +94,12 @@ class Guard:
             if standing is None:
                 standing = self._standings(caller)
                 context = {**command.context(), **facts(), **standing.context}
-            decision = _decided(standing, owned, action, Resource(service, path, owned.owner), context)
+            this = owned if owned.each is None else owned.each(action, path)
+            decision = _decided(standing, this, action, Resource(service, path, this.owner), context)
             if not decision.allowed:
                 raise _denied(action, path, decision)
+            if this.also:
+                pairs += [pair for pair in this.also if pair not in pairs]
 
 
 def _decided(standing: Standing, owned: Owned, action: str, resource: Resource, context: Facts) -> Decision:

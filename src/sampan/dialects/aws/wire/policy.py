@@ -61,6 +61,7 @@ _KEYS = Keys(
         "s3:VersionId": "objects:version",
         "s3:x-amz-storage-class": "objects:storage-class",
         "s3:x-amz-copy-source": "objects:copy-source",
+        "s3:x-amz-acl": "objects:acl",
         "s3:ExistingObjectTag/": "objects:tag/",
     },
     also={
