@@ -15,7 +15,7 @@ from sampan.dialects.aws.wire import dates
 from sampan.dialects.aws.wire.service import ServiceDialect
 from sampan.gateway.contract import FAULTS
 from sampan.gateway.dispatch import Dispatcher
-from sampan.kernel.caller import Caller
+from sampan.kernel.caller import ApiKey, Caller
 from sampan.kernel.fault import Fault, Kind
 from tests.aws.sdk import Ring, Sent
 from tests.aws_wire import toys
@@ -209,19 +209,20 @@ def test_bodies_that_are_not_what_they_say(body: bytes, code: str) -> None:
 class _Bearers(Ring):
     """A keyring of API keys."""
 
-    def bearer(self, token: str) -> Any:
-        return self.get(token)
+    keys_sent: dict[str, ApiKey]
+
+    def bearer(self, token: str) -> ApiKey | None:
+        return self.keys_sent.get(token)
 
 
 def test_an_api_key_instead_of_a_signature() -> None:
-    from types import SimpleNamespace as Found
-
     caller = Caller("123456789012", "ann", "BedrockAPIKey-x", "user")
-    keys: Any = _Bearers(
-        ABSKgood=Found(key_id="x", caller=caller, active=True, expires_ms=None),
-        ABSKold=Found(key_id="x", caller=caller, active=True, expires_ms=NOW_MS - 1),
-        ABSKoff=Found(key_id="x", caller=caller, active=False, expires_ms=None),
-    )
+    keys = _Bearers()
+    keys.keys_sent = {
+        "ABSKgood": ApiKey("x", caller),
+        "ABSKold": ApiKey("x", caller, expires_ms=NOW_MS - 1),
+        "ABSKoff": ApiKey("x", caller, active=False),
+    }
     request = catch(client("bedrock-runtime"), "invoke_model", modelId="qwen", body=b"{}")
 
     def sent(key: str) -> Sent:
@@ -299,6 +300,19 @@ def test_rest_that_no_sdk_sends(name: str, target: str, headers: dict[str, str],
     with pytest.raises(Fault) as caught:
         Service(name, sdk.resolved_protocol).ours.read(request, body)
     assert (caught.value.kind, caught.value.noun) in ((Kind.INVALID, "document"), (Kind.INVALID, "uri"))
+
+
+def test_null_where_it_may_be_and_anything_where_that_may_be() -> None:
+    """Neither is held against what the model says of its type."""
+    door = Service("lex-runtime", "rest-json")
+    operation = door.model.operations["PostContent"]
+    assert operation.input is not None
+    toys.validate(operation.input, {"botName": "b", "botAlias": "a", "userId": "us", "contentType": "x",
+                                    "inputStream": b"", "sessionAttributes": {"any": ["thing"]}})  # fmt: skip
+    sparse = Service("connectcases", "rest-json").model.operations["GetCaseAuditEvents"].output
+    assert sparse is not None
+    assert sparse.members["auditEvents"].shape.sparse
+    toys.validate(sparse, {"auditEvents": [None]})
 
 
 # --- streams ----------------------------------------------------------------------------------------------------------

@@ -29,6 +29,7 @@ from sampan.config import Config
 from sampan.engines.blobs_memory import MemoryBlobs
 from sampan.engines.clock_system import SystemChance
 from sampan.engines.digests import LibraryDigests
+from sampan.engines.limiter import FileLimiter
 from sampan.engines.store_memory import MemoryStore
 from sampan.gateway.asgi import Gateway, Parts
 from sampan.gateway.audit import Audit
@@ -39,14 +40,19 @@ from sampan.gateway.metrics import Counters
 from sampan.kernel.body import Bytes
 from sampan.kernel.caller import ANONYMOUS, Caller
 from sampan.kernel.command import Command
-from sampan.kernel.names import aliyun_account
+from sampan.kernel.denial import Denial
+from sampan.kernel.names import Resource, aliyun_account
+from sampan.kernel.policy import Decision, Outcome, Principal
 from sampan.services.identity import mfa
 from sampan.services.identity import model as im
 from sampan.services.identity.service import ROOT_ACCOUNT, Identity
+from sampan.services.inference import model as em
+from sampan.services.inference.service import Context, Inference
 from sampan.services.objects import model as om
 from sampan.services.objects.service import Objects
 from tests.gateway.world import Lines
 from tests.identity.world import SEALER, START_MS, Clock
+from tests.inference.scripted import Script, ScriptedEngine
 
 HOST = "127.0.0.1:4566"
 USER, GROUP, ROLE = im.EntityKind.USER, im.EntityKind.GROUP, im.EntityKind.ROLE
@@ -75,22 +81,49 @@ class Answer:
 
 class House:
     """`keys` are the access keys of who lives here, by name: "root", "zed" (who has no policy at all), and those of
-    another account, "stranger" (its root) and "tom" (its user, who may do everything there)."""
+    another account, "stranger" (its root) and "tom" (its user, who may do everything there). `tokens` are their API
+    keys. There are models for all: "tern" answers, "gull" embeds, "auk" ranks; "smew" can be taken away."""
 
     def __init__(self, folder: Path, dialects: Sequence[Dialect], rows: Sequence[tuple[bytes, bytes]] = ()) -> None:
         self._folder, self.dialects = folder, dialects
         self.clock, self.audit, self.store = Clock(), Lines(), MemoryStore()
         self.facts: dict[str, str] = {}
         self.keys: dict[str, im.IssuedKey] = {}
+        self.tokens: dict[str, str] = {}
         chance, digests = SystemChance(), LibraryDigests()
         self._runner = asyncio.Runner()
         self.identity = Identity(self.store, self.clock, chance, SEALER, app.READERS, app.PROVIDED)
         self.objects = Objects(
             self.store, MemoryBlobs(chance), self.clock, chance, digests, Config().regions, app.READERS
         )
-        resources = {"objects": self.objects.owned, "identity": self.identity.owned}
+        tasks = {"tern": em.Task.GENERATE, "gull": em.Task.EMBED, "auk": em.Task.RANK}
+        scripts = {f"/{name}": Script(task=task) for name, task in tasks.items()}
+        engines = {em.EngineKind.LOCAL: ScriptedEngine(scripts)}
+        models = {
+            name: em.Deployment(name, ROOT_ACCOUNT, 0, (em.Backend(em.EngineKind.LOCAL, f"/{name}"),), fixed=True)
+            for name in tasks
+        }
+        self._limiter = FileLimiter(folder / "limits")
+        self.inference = Inference(
+            Context(
+                store=self.store,
+                blobs=MemoryBlobs(chance),
+                clock=self.clock,
+                chance=chance,
+                digests=LibraryDigests(),
+                sealer=SEALER,
+                limiter=self._limiter,
+                engines=engines,
+                operator=ROOT_ACCOUNT,
+                log=logging.getLogger("sampan.test"),
+                fixed=models,
+            )
+        )
+        resources = {
+            "objects": self.objects.owned, "identity": self.identity.owned, "inference": self.inference.owned,
+        }  # fmt: skip
         self.guard = Guard(resources, self.identity.standing)
-        self._handlers = {**self.identity.handlers, **self.objects.handlers}
+        self._handlers = {**self.identity.handlers, **self.objects.handlers, **self.inference.handlers}
         self.gateway = Gateway(
             Parts(
                 dispatcher=Dispatcher(list(dialects)),
@@ -121,7 +154,7 @@ class House:
     def fork(self) -> House:
         """The same again: what happens there does not happen here."""
         other = House(self._folder, self.dialects, self.rows())
-        other.facts, other.keys = self.facts, self.keys
+        other.facts, other.keys, other.tokens = self.facts, self.keys, self.tokens
         return other
 
     def close(self) -> None:
@@ -150,6 +183,7 @@ class House:
         """A user with a key and no policy."""
         self.act(root, im.CreateEntity(ref=im.EntityRef(USER, name), tags=tags))
         self.keys[name] = self.act(root, im.CreateAccessKey(user=name, form="AKIA"))
+        self.tokens[name] = self.act(root, im.CreateApiKey(user=name, form="sk-")).token
 
     # --- from outside -------------------------------------------------------------------------------------------------
 
@@ -166,7 +200,7 @@ class House:
         replied: list[Any] = []
 
         async def receive() -> Any:
-            return messages.pop() if messages else {"type": "http.disconnect"}
+            return messages.pop() if messages else await asyncio.get_running_loop().create_future()  # it stays
 
         async def send(message: Any) -> None:
             replied.append(message)
@@ -199,9 +233,12 @@ class House:
         self._runner.run(self.identity.adopt_root("AKIAROOTROOTROOTROOT", "root's secret"))
         self.keys["root"] = im.IssuedKey(ROOT_ACCOUNT, "AKIAROOTROOTROOTROOT", "root's secret")
         self.keys["stranger"] = self.act("", im.CreateAccount(name="strangers"))
+        for root in ("root", "stranger"):
+            self.tokens[root] = self.act(root, im.CreateApiKey(user="", form="sk-")).token
         self.facts |= {"account": ROOT_ACCOUNT, "number": NUMBER}
         self._people()
         self._buckets()
+        self._models()
         self._token()
         self.user("stranger", "tom")
         everything = json.dumps(
@@ -237,9 +274,15 @@ class House:
             act(im.PutInlinePolicy(ref=ref, name="own", document=policy))
         for ref in (ann, helm):
             act(im.SetBoundary(ref=ref, policy="/read"))
-        act(im.PutLoginProfile(user="ann", create=True, password="Harbour-12345!"))
+        for name in ("ann", "zed"):
+            act(im.PutLoginProfile(user=name, create=True, password="Harbour-12345!"))
+        act(im.SetPasswordPolicy(policy=im.PasswordPolicy(chars_min=8)))
+        self.facts["api_key"] = act(im.CreateApiKey(user="ann", form="ABSK")).key.key_id
+        refusal = Decision(Outcome.IMPLICIT, "identity")
+        ann_asks = Principal("user", ROOT_ACCOUNT, "ann")
+        denial = Denial(ann_asks, "", "objects:GetObject", Resource("objects", SESAME), refusal)
+        self.facts["denial"] = self.identity.told(denial)
         act(im.SetAlias(alias=SESAME))
-        self.facts["api_key"] = act(im.CreateApiKey(user="ann", form="ABSK", scope=("models",))).key.key_id
         seeds = {name: act(im.CreateMfaDevice(name=name)).seed for name in ("phone", "tablet")}
         step = START_MS // mfa.STEP_MS
         codes = {name: [_code(seed, step + n) for n in (0, 1)] for name, seed in seeds.items()}
@@ -268,6 +311,12 @@ class House:
         upload = act(om.CreateUpload(bucket="books", key="up")).upload
         part = act(om.PutPart(bucket="books", key="up", upload=upload, number=1, body=Bytes(b"x")))
         self.facts |= {"upload": upload, "etag": part.etag}
+
+    def _models(self) -> None:
+        act = lambda command: self.act("root", command)  # noqa: E731
+        act(em.Deploy(model="smew", backends=(em.Backend(em.EngineKind.LOCAL, "/tern"),)))
+        ask = em.Ask(messages=(em.Message(em.Role.USER, (em.Part(text=SESAME),)),))
+        self.facts["turn"] = act(em.Generate(model="tern", ask=ask, keep=True, note=b"{}", prefix="resp_")).id
 
     def _token(self) -> None:
         secret = ec.generate_private_key(ec.SECP256R1())
@@ -325,6 +374,9 @@ def sample(asks: str, *needs: str, **more: Any) -> Sample:
 class Cloud:
     """How a cloud's clients ask, and what its policies say. `language` makes a policy, `arn` a resource's name."""
 
+    wrong = "mismatch signature"
+    """The fault of who is not who he says."""
+
     def __init__(self, product: str, version: str = "") -> None:
         self.product, self.version = product, version
 
@@ -334,7 +386,7 @@ class Cloud:
 
     def statement(self, need: str, house: House, suffix: str = "") -> dict[str, Any]:
         """The statement that gives just what is needed."""
-        action, _, resource = need.partition(" ")
+        action, _, resource = _filled(need, house).partition(" ")
         return {"Action": [action], "Resource": [self.arn(action, resource, suffix)]}
 
     def arn(self, action: str, resource: str, suffix: str) -> str:
@@ -372,6 +424,24 @@ class Aws(Cloud):
         return iam(*statements)
 
 
+class Bedrock(Aws):
+    """Bedrock's APIs, whose models belong to no account. Unsigned, only their hosts tell whose requests they are."""
+
+    def __init__(self, host: str) -> None:
+        super().__init__("bedrock")
+        self.host = host
+
+    def ask(self, house: House, operation: str, sample: Sample, who: str) -> Answer:
+        if who:
+            return super().ask(house, operation, sample, who)
+        method, path, query, more = _asked(sample, house, b"")
+        headers = {"host": f"{self.host}.us-east-1.amazonaws.com", **more}
+        return house.send(method, quote(path), canonical_query(query), headers, _filled(sample.body, house).encode())
+
+    def arn(self, action: str, resource: str, suffix: str) -> str:
+        return _model_arn(resource, suffix)
+
+
 class Aliyun(Cloud):
     """OSS where there is no version, else an API of the RPC style."""
 
@@ -404,14 +474,58 @@ class Aliyun(Cloud):
         return ram(*statements)
 
 
+class Open(Cloud):
+    """The doors to models, where a key is sent along: `version` names the header that their clients always send. Their
+    vendors have no policies; here IAM's words for Bedrock stand for the same permissions."""
+
+    wrong = "missing key"
+
+    def ask(self, house: House, operation: str, sample: Sample, who: str) -> Answer:
+        body = _filled(sample.body, house).encode()
+        method, path, query, more = _asked(sample, house, b"")
+        name, _, value = self.version.partition(": ")
+        headers = {"host": HOST, "content-type": "application/json", **({name: value} if name else {}), **more}
+        if who:
+            headers["authorization"] = f"Bearer {house.tokens[who]}"
+        return house.send(method, quote(path), canonical_query(query), headers, body)
+
+    def arn(self, action: str, resource: str, suffix: str) -> str:
+        return _model_arn(resource, suffix)
+
+    def language(self, *statements: dict[str, Any]) -> im.Document:
+        return iam(*statements)
+
+
+class ModelStudio(Open):
+    """The same, in the words that RAM has for Model Studio: there are some for files and batches, too."""
+
+    def arn(self, action: str, resource: str, suffix: str) -> str:
+        return "*" if resource == "*" else f"acs:sfm:*:{NUMBER}:{_named(resource, suffix)}"
+
+    def language(self, *statements: dict[str, Any]) -> im.Document:
+        return ram(*statements)
+
+
 CLOUDS: Mapping[str, Cloud] = {
     "aws/s3": Aws("s3"),
     "aws/iam": Aws("iam", "2010-05-08"),
     "aws/sts": Aws("sts", "2011-06-15"),
+    "aws/bedrock": Bedrock("bedrock"),
+    "aws/bedrock-runtime": Bedrock("bedrock-runtime"),
     "aliyun/oss": Aliyun("oss"),
     "aliyun/ram": Aliyun("ram", "2015-05-01"),
     "aliyun/sts": Aliyun("sts", "2015-04-01"),
+    "open/anthropic": Open("models", "anthropic-version: 2023-06-01"),
+    "open/openai": ModelStudio("models"),
 }
+
+
+def _model_arn(resource: str, suffix: str) -> str:
+    """What Bedrock calls a model, and what lies in an account."""
+    if resource == "*":
+        return "*"
+    account = "" if resource.startswith("foundation-model/") else ROOT_ACCOUNT
+    return f"arn:aws:bedrock:us-east-1:{account}:{_named(resource, suffix)}"
 
 
 def _named(resource: str, suffix: str) -> str:

@@ -14,9 +14,21 @@ from sampan import app
 from sampan.config import Config
 from tests.guarded.house import CLOUDS, SESAME, Answer, House, Sample
 from tests.guarded.samples_identity import ALIYUN_STS, IAM, RAM, STS
+from tests.guarded.samples_models import ANTHROPIC, BEDROCK, BEDROCK_RUNTIME, OPENAI
 from tests.guarded.samples_objects import OSS, S3
 
-SAMPLES = {"aws/s3": S3, "aws/iam": IAM, "aws/sts": STS, "aliyun/oss": OSS, "aliyun/ram": RAM, "aliyun/sts": ALIYUN_STS}
+SAMPLES = {
+    "aws/s3": S3,
+    "aws/iam": IAM,
+    "aws/sts": STS,
+    "aws/bedrock": BEDROCK,
+    "aws/bedrock-runtime": BEDROCK_RUNTIME,
+    "aliyun/oss": OSS,
+    "aliyun/ram": RAM,
+    "aliyun/sts": ALIYUN_STS,
+    "open/anthropic": ANTHROPIC,
+    "open/openai": OPENAI,
+}
 BOUND = {
     (dialect.name, operation.name)
     for dialect in app.dialects(Config())
@@ -107,10 +119,11 @@ def test_nothing_without_a_good_signature(house: House, dialect: str, name: str,
         pytest.skip("it is not signed; see test_tokens")
     root = house.keys["root"]
     house.keys = {**house.keys, "liar": replace(root, secret=root.secret + "!")}
+    house.tokens = {**house.tokens, "liar": house.tokens["root"] + "A"}
     before = house.rows()
     answer = CLOUDS[dialect].ask(house, name, sample, who)
     assert answer.status >= 400, answer
-    assert answer.fault == "mismatch signature" if who else answer.fault, answer
+    assert answer.fault == CLOUDS[dialect].wrong if who else answer.fault, answer
     assert house.rows() == before
     assert SESAME.encode() not in answer.body
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import pytest
 
 from sampan.kernel.fault import Fault, Kind
@@ -9,6 +11,7 @@ from sampan.services.inference import model as m
 from tests.inference.scripted import Script, said
 from tests.inference.world import ALICE, World, fixed, question
 
+Make = Callable[..., World]
 DOWN = Fault(Kind.UNAVAILABLE, "model", retry_after_s=3)
 DIED = Fault(Kind.UNAVAILABLE, "answer")
 
@@ -46,8 +49,8 @@ def test_what_is_not_there_is_missing(world: World, name: str) -> None:
     assert (fault.kind, fault.noun, fault.facts["model"]) == (Kind.MISSING, "model", name[:256])
 
 
-def test_a_model_is_asked_for_what_it_is_for() -> None:
-    world = World(vectors=fixed("vectors", "/vectors"), ranks=fixed("ranks", "/ranks"))
+def test_a_model_is_asked_for_what_it_is_for(make_world: Make) -> None:
+    world = make_world(vectors=fixed("vectors", "/vectors"), ranks=fixed("ranks", "/ranks"))
     assert world.run(m.Embed(model="vectors", texts=("abc", (1, 2)))).vectors == ((3.0, 0.0), (2.0, 0.0))
     assert world.run(m.Rank(model="ranks", query="b", documents=("abc", "xyz"))).scores == (1.0, 0.0)
     assert world.run(m.Tokenize(model="qwen", ask=question("ab"))).ids == (97, 98)
@@ -59,27 +62,25 @@ def test_a_model_is_asked_for_what_it_is_for() -> None:
     ):
         fault = world.fault(command)
         assert (fault.kind, fault.noun, fault.facts["model"]) == (Kind.MISMATCH, "model", command.model)
-    world.close()
 
 
-def test_a_private_model_is_missing_to_others() -> None:
-    world = World(secret=fixed("secret", "/qwen", shared=False))
+def test_a_private_model_is_missing_to_others(make_world: Make) -> None:
+    world = make_world(secret=fixed("secret", "/qwen", shared=False))
     assert world.fault(m.Generate(model="secret", ask=question())).kind is Kind.MISSING
-    world.close()
 
 
 # --- several backends -------------------------------------------------------------------------------------------------
 
 
-def two(first: Script, second: Script) -> World:
-    world = World(pair=fixed("pair", "/a", "/b"))
+def two(make_world: Make, first: Script, second: Script) -> World:
+    world = make_world(pair=fixed("pair", "/a", "/b"))
     world.scripts |= {"/a": first, "/b": second}
     return world
 
 
 @pytest.mark.parametrize("stream", [False, True])
-def test_the_next_backend_answers_when_the_first_cannot(stream: bool) -> None:
-    world = two(Script([DOWN]), Script(said("b")))
+def test_the_next_backend_answers_when_the_first_cannot(stream: bool, make_world: Make) -> None:
+    world = two(make_world, Script([DOWN]), Script(said("b")))
     for _ in range(2):
         answer = world.run(m.Generate(model="pair", ask=question(), stream=stream))
         choices = m.whole(world.pieces(answer))[0] if stream else answer.choices
@@ -89,40 +90,35 @@ def test_the_next_backend_answers_when_the_first_cannot(stream: bool) -> None:
     world.clock.ms += 3001
     world.ask(model="pair")
     assert world.engine.asked[-2][0].source == "/a"
-    world.close()
 
 
-def test_text_that_was_streamed_is_never_said_again() -> None:
-    world = two(Script([*said("one", "two")[:1], DIED]), Script(said("b")))
+def test_text_that_was_streamed_is_never_said_again(make_world: Make) -> None:
+    world = two(make_world, Script([*said("one", "two")[:1], DIED]), Script(said("b")))
     stream = world.run(m.Generate(model="pair", ask=question(), stream=True))
     with pytest.raises(Fault) as caught:
         world.pieces(stream)
     assert caught.value is DIED
     assert [ref.source for ref, _ in world.engine.asked] == ["/a"]
-    world.close()
 
 
-def test_an_answer_that_nobody_saw_yet_is_asked_for_again() -> None:
-    world = two(Script([*said("one", "two")[:1], DIED]), Script(said("b")))
+def test_an_answer_that_nobody_saw_yet_is_asked_for_again(make_world: Make) -> None:
+    world = two(make_world, Script([*said("one", "two")[:1], DIED]), Script(said("b")))
     assert [choice.text for choice in world.ask(model="pair").choices] == ["b"]
-    world.close()
 
 
 @pytest.mark.parametrize("fault", [Fault(Kind.TOO_LARGE, "prompt"), Fault(Kind.INVALID, "request", field="top_k")])
-def test_what_every_backend_would_refuse_is_refused_at_once(fault: Fault) -> None:
-    world = two(Script([fault]), Script(said("b")))
+def test_what_every_backend_would_refuse_is_refused_at_once(fault: Fault, make_world: Make) -> None:
+    world = two(make_world, Script([fault]), Script(said("b")))
     assert world.fault(m.Generate(model="pair", ask=question())) is fault
     assert len(world.engine.asked) == 1
-    world.close()
 
 
-def test_when_none_can_the_last_one_says_why() -> None:
-    world = two(Script([Fault(Kind.MISSING, "model")]), Script([DOWN]))
+def test_when_none_can_the_last_one_says_why(make_world: Make) -> None:
+    world = two(make_world, Script([Fault(Kind.MISSING, "model")]), Script([DOWN]))
     fault = world.fault(m.Generate(model="pair", ask=question()))
     assert (fault, fault.facts["model"], fault.facts["retry_after_s"]) == (DOWN, "pair", 3)
     # All rest now, and are asked all the same: nobody else is there.
     assert world.fault(m.Generate(model="pair", ask=question())) is not None
-    world.close()
 
 
 def test_nothing_said_is_no_answer(world: World) -> None:

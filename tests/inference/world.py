@@ -4,23 +4,38 @@ move."""
 from __future__ import annotations
 
 import asyncio
+import logging
+from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import pytest
 
+from sampan.engines.blobs_memory import MemoryBlobs
 from sampan.engines.clock_system import SystemChance
+from sampan.engines.digests import LibraryDigests
+from sampan.engines.limiter import FileLimiter
+from sampan.engines.sealer import AesSealer
 from sampan.engines.store_memory import MemoryStore
 from sampan.kernel.asking import Ask, Message, Part, Piece, Role
 from sampan.kernel.caller import Caller
 from sampan.kernel.command import Command
 from sampan.kernel.fault import Fault, Kind
 from sampan.services.inference import model as m
-from sampan.services.inference.service import Inference
-from tests.inference.scripted import Script, ScriptedEngine
+from sampan.services.inference.service import Context, Inference
+from tests.inference.scripted import Script, ScriptedDoor, ScriptedEngine
 
 OPERATOR = Caller("000000000000", "root", "AKIAROOT")
 ALICE = Caller("000000000001", "root", "AKIAALICE")
 BOB = Caller("000000000002", "root", "AKIABOB")
+
+
+async def until(holds: Callable[[], bool], work: Callable[[], object] = lambda: None) -> None:
+    """Let others run until this holds, and do some work each time."""
+    async with asyncio.timeout(10):
+        while not holds():
+            work()
+            await asyncio.sleep(0.001)
 
 
 class StillClock:
@@ -46,9 +61,13 @@ def fixed(name: str, *sources: str, **more: Any) -> m.Deployment:
 class World:
     """Runs commands. `scripts` are the models that the engine has; "qwen" is deployed."""
 
-    def __init__(self, store: Any = None, **deployments: m.Deployment) -> None:
+    def __init__(self, folder: Path, store: Any = None, **deployments: m.Deployment) -> None:
+        self._folder = folder
+        self.limiters: list[FileLimiter] = []
         self.clock = StillClock()
         self.store = store or MemoryStore()
+        self.blobs = MemoryBlobs(SystemChance())
+        self.denied: set[str] = set()  # models that the guard refuses
         self.scripts = {"/qwen": Script(), "/vectors": Script(task=m.Task.EMBED), "/ranks": Script(task=m.Task.RANK)}
         self.engine = ScriptedEngine(self.scripts)
         self.fixed = {"qwen": fixed("qwen", "/qwen"), **deployments}
@@ -57,11 +76,38 @@ class World:
         self.service = self._service()
 
     def _service(self) -> Inference:
-        engines = {m.EngineKind.LOCAL: self.engine}
-        return Inference(self.store, self.clock, SystemChance(), engines, OPERATOR.account, self.fixed, self.aliases)
+        self.limiters.append(FileLimiter(self._folder / "limits"))
+        return Inference(
+            Context(
+                store=self.store,
+                blobs=self.blobs,
+                clock=self.clock,
+                chance=SystemChance(),
+                digests=LibraryDigests(),
+                sealer=AesSealer(b"k" * 32),
+                limiter=self.limiters[-1],
+                engines={m.EngineKind.LOCAL: self.engine},
+                operator=OPERATOR.account,
+                log=logging.getLogger("sampan.test"),
+                doors={"test": ScriptedDoor()},
+                allow=self._allow,
+                fixed=self.fixed,
+                fixed_aliases=self.aliases,
+            )
+        )
+
+    @property
+    def context(self) -> Context:
+        return self.service._context
+
+    def _allow(self, caller: Caller, command: Command) -> None:
+        for action, path in command.touches():
+            if path.removeprefix("model/") in self.denied:
+                raise Fault(Kind.DENIED, "action", action=action, path=path)
 
     def restart(self) -> None:
         """Another process over the same store."""
+        self.blobs.restart()
         self.service = self._service()
 
     def run(self, command: Command, caller: Caller = ALICE) -> Any:
@@ -100,4 +146,6 @@ class World:
 
     def close(self) -> None:
         self._runner.close()
+        for limiter in self.limiters:
+            limiter.close()
         self.store.close()

@@ -16,6 +16,7 @@ from sampan.dialects.aws.wire.actions import ACTIONS as IAM
 from sampan.kernel.actions import Actions
 from sampan.kernel.command import Command
 from sampan.services.identity import model as identity
+from sampan.services.inference import model as inference
 from sampan.services.objects import model as objects
 
 # Done by the guard and the tables before a command of its own asks for it.
@@ -50,7 +51,9 @@ def choices(command: type[Command], field: dataclasses.Field[Any]) -> list[Any]:
         return [(objects.Target("k"), objects.Target("k", "v"))]
     if field.name == "tags":
         return [{}, {"a": "b"}]
-    if field.name in ("member", "attached", "create"):
+    if field.name == "command":
+        return [inference.GetModel(model="n")]
+    if field.name in ("member", "attached", "create", "stream"):
         return [True, False]
     if field.name in ("version", "name", "policy", "user", "alias", "document", "trust", "new_name"):
         optional = "None" in str(field.type)
@@ -73,7 +76,7 @@ def commands(module: ModuleType) -> Iterator[Command]:
 
 ASKED = {
     action
-    for module in (objects, identity)
+    for module in (objects, identity, inference)
     for command in commands(module)
     for action, _ in command.touches()
     # Groups are not trusted or bounded, and only roles are trusted.

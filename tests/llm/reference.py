@@ -167,3 +167,11 @@ def prompt(length: int, seed: int = 0) -> list[int]:
     """Random token ids, none of them special."""
     generator = torch.Generator().manual_seed(seed)
     return torch.randint(3, VOCABULARY, (length,), generator=generator).tolist()
+
+
+def inverse_frequencies(config, kind: str) -> torch.Tensor:
+    """Rotary frequencies [head / 2] as transformers makes them."""
+    if kind == "default":
+        head = config.head_dim
+        return 1.0 / (config.rope_parameters["rope_theta"] ** (torch.arange(0, head, 2).float() / head))
+    return transformers.modeling_rope_utils.ROPE_INIT_FUNCTIONS[kind](config, torch.device("cpu"))[0]

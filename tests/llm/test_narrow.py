@@ -18,7 +18,8 @@ from sampan.llm.errors import ModelError, RequestError, UnsupportedError
 from sampan.llm.levels import packed, unpacked
 from sampan.llm.loader import load
 from sampan.llm.models.attention import Span
-from sampan.llm.models.decoder import Batch, Cache
+from sampan.llm.models.cache import Cache
+from sampan.llm.models.decoder import Batch
 from sampan.llm.models.layers import Dense
 from tests.llm import reference
 

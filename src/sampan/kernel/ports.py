@@ -155,6 +155,18 @@ class Digests(Protocol):
         ...
 
 
+class Sealer(Protocol):
+    """Encrypts small secrets at rest. What is sealed for one row opens for no other."""
+
+    def seal(self, secret: str, row: bytes, nonce: bytes) -> bytes:
+        """`nonce`: 12 bytes, never used twice."""
+        ...
+
+    def open(self, sealed: bytes, row: bytes) -> str:
+        """Raises ValueError if it was not sealed with this key for this row."""
+        ...
+
+
 class Engine(Protocol):
     """Runs models. Every call loads the model first if it is not there, and waits for that.
 

@@ -25,7 +25,7 @@ class Rope:
     """Rotary position embedding: the base, and how it is stretched beyond the trained length."""
 
     theta: float
-    kind: str = "default"  # default | linear | dynamic | yarn | llama3
+    kind: str = "default"  # default | linear | dynamic | yarn | llama3 | factors
     factor: float = 1.0
     original_positions: int = 0
     attention_factor: float | None = None
@@ -36,6 +36,7 @@ class Rope:
     truncate: bool = True
     low_frequency_factor: float = 1.0
     high_frequency_factor: float = 4.0
+    factors: tuple[float, ...] = ()  # one per frequency, which it divides: how GGUF files say llama3
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,12 +10,14 @@ from torch import Tensor
 
 from sampan.llm import config as configuration
 from sampan.llm import levels, narrow, quantise
+from sampan.llm.chat import ChatTemplate
 from sampan.llm.config import ModelConfig
 from sampan.llm.contract import Runner
 from sampan.llm.errors import ModelError, UnsupportedError
 from sampan.llm.models.decoder import Decoder, Layer
 from sampan.llm.models.layers import Linear, linear
 from sampan.llm.models.mlp import Gated, Mixture
+from sampan.llm.text import Text
 from sampan.llm.weights import Safetensors, Source
 
 Form = Callable[[Tensor, Tensor | None], Linear]
@@ -59,6 +61,32 @@ def load(
     if dtype == "auto" and config.dtype == "float16" and isinstance(source, narrow.Narrow) and device == "cpu":
         dtype = "bfloat16"  # what narrow weights are multiplied with here
     return build(config, source, dtype=dtype, device=device, form=form, progress=progress)
+
+
+def text(folder: str | Path, vocabulary: int) -> Text | None:
+    """The tokenizer of a model folder, or of a .gguf file: what lies beside, or what is inside. Raises ModelError."""
+    path = Path(folder)
+    home = path if path.is_dir() else path.parent
+    if (home / "tokenizer.json").is_file():
+        return Text.load(home, vocabulary)
+    if path.suffix == ".gguf":
+        from sampan.llm import gguf_text
+        from sampan.llm.gguf_file import GgufFile
+
+        return gguf_text.text(GgufFile(path))
+    return None
+
+
+def template(folder: str | Path) -> ChatTemplate | None:
+    """The chat template in the same places. Raises ModelError."""
+    path = Path(folder)
+    found = ChatTemplate.load(path if path.is_dir() else path.parent)
+    if found is None and path.suffix == ".gguf":
+        from sampan.llm import gguf_text
+        from sampan.llm.gguf_file import GgufFile
+
+        return gguf_text.template(GgufFile(path))
+    return found
 
 
 def open_any(

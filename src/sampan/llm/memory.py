@@ -5,6 +5,7 @@ from __future__ import annotations
 import torch
 
 from sampan.llm.config import ModelConfig
+from sampan.llm.models.cache import SCALE_BYTES
 
 CACHE_SHARE = 0.5  # of what is available once the weights are loaded: the rest is for activations and neighbours
 _UNKNOWN_BYTES = 2 << 30
@@ -22,9 +23,10 @@ def available_bytes(device: torch.device) -> int:
         return _UNKNOWN_BYTES
 
 
-def token_bytes(config: ModelConfig, element_bytes: int) -> int:
-    """Keys and values of one token in all layers."""
-    return 2 * config.layers * config.kv_heads * config.head * element_bytes
+def token_bytes(config: ModelConfig, dtype: torch.dtype | None) -> int:
+    """Keys and values of one token in all layers; without a type, rounded to int8 with a scale per head."""
+    each = config.head + SCALE_BYTES if dtype is None else config.head * dtype.itemsize
+    return 2 * config.layers * config.kv_heads * each
 
 
 def plan(budget: int, *, token_bytes: int, sequence_bytes: int, sequences_max: int, longest: int) -> tuple[int, int]:

@@ -14,6 +14,7 @@ import torch
 import torch.nn.functional as functional
 from torch import Tensor
 
+from sampan.llm.models.cache import Pool, read
 from sampan.llm.native import Kernels
 
 PAGED_MAX = 16  # queries of one sequence up to which reading pages in place beats gathering them for a matrix product
@@ -86,9 +87,10 @@ class Plan:
         """Sequences with one query each, padded to the longest."""
         length = max(span.length for span in spans)
         device = spans[0].slots.device
-        slots = torch.zeros(len(spans), length, dtype=torch.long, device=device)
+        slots = torch.empty(len(spans), length, dtype=torch.long, device=device)
         for i, span in enumerate(spans):
             slots[i, : span.length] = span.slots
+            slots[i, span.length :] = span.slots[0]  # padding is its own: what others left may not be finite
         lengths = torch.tensor([span.length for span in spans], device=device).unsqueeze(1)
         at = torch.arange(length, device=device)
         masks: dict[int, Tensor | None] = {}
@@ -127,22 +129,19 @@ def _places(rows: list[int]) -> Tensor | slice:
     return torch.tensor(rows)
 
 
-def attend(
-    query: Tensor, keys: Tensor, values: Tensor, plan: Plan, window: int, kernels: Kernels | None = None
-) -> Tensor:
+def attend(query: Tensor, keys: Pool, values: Pool, plan: Plan, window: int, kernels: Kernels | None = None) -> Tensor:
     """Answers for [tokens, heads, head] queries from pools of [slots, kv_heads, head]; [tokens, heads * head]."""
     heads, head, kv_heads = query.shape[1], query.shape[2], keys.shape[1]
-    own = plan.paged
-    if own is not None and kernels is not None and own.rows == slice(0, query.shape[0]):
-        return kernels.attend(query, keys, values, own.slots, own.starts, own.lengths, window)
-    out = torch.empty(query.shape[0], heads * head, dtype=query.dtype, device=query.device)
-    if own is not None and kernels is not None:
+    own, out = plan.paged, query.new_empty(query.shape[0], heads * head)
+    if own is not None and kernels is not None and isinstance(keys, Tensor) and isinstance(values, Tensor):
+        if own.rows == slice(0, query.shape[0]):
+            return kernels.attend(query, keys, values, own.slots, own.starts, own.lengths, window)
         out[own.rows] = kernels.attend(query[own.rows], keys, values, own.slots, own.starts, own.lengths, window)
     for piece in plan.pieces:
         flat = piece.slots.view(-1)
         shape = (piece.sequences, piece.length, kv_heads, head)
-        k = keys.index_select(0, flat).view(shape).transpose(1, 2)
-        v = values.index_select(0, flat).view(shape).transpose(1, 2)
+        k = read(keys, flat).view(shape).transpose(1, 2)
+        v = read(values, flat).view(shape).transpose(1, 2)
         # The queries of one key-value head form the rows of one product: [sequences, kv_heads, group * count, head].
         group = heads // kv_heads
         q = query[piece.rows].view(piece.sequences, piece.count, kv_heads, group, head)

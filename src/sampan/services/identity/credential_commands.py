@@ -58,6 +58,14 @@ class GetAccessKeyUse(IdentityCommand):
     key_id: str
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class GetKeyAccount(IdentityCommand):
+    """Whose account a key is of, a temporary one too, and whichever account: it is no secret. -> str, the number."""
+
+    action: ClassVar[str] = "identity:GetKeyAccount"
+    key_id: str
+
+
 # --- API keys ---------------------------------------------------------------------------------------------------------
 
 
@@ -138,6 +146,18 @@ class DeleteLoginProfile(UserCommand):
     """-> None."""
 
     action: ClassVar[str] = "identity:DeleteLoginProfile"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ChangePassword(IdentityCommand):
+    """The caller's own, who shows the old one. -> None."""
+
+    action: ClassVar[str] = "identity:ChangePassword"
+    old: str = field(repr=False)
+    new: str = field(repr=False)
+
+    def touches(self) -> tuple[tuple[str, str], ...]:
+        return ((self.action, "user/"),)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -19,6 +19,7 @@ from sampan.services.identity.account_commands import ListAccounts as ListAccoun
 from sampan.services.identity.bases import IdentityCommand as IdentityCommand
 from sampan.services.identity.bases import asked_tags as asked_tags
 from sampan.services.identity.credential_commands import BindMfaDevice as BindMfaDevice
+from sampan.services.identity.credential_commands import ChangePassword as ChangePassword
 from sampan.services.identity.credential_commands import CreateAccessKey as CreateAccessKey
 from sampan.services.identity.credential_commands import CreateApiKey as CreateApiKey
 from sampan.services.identity.credential_commands import CreateMfaDevice as CreateMfaDevice
@@ -27,6 +28,7 @@ from sampan.services.identity.credential_commands import DeleteApiKey as DeleteA
 from sampan.services.identity.credential_commands import DeleteLoginProfile as DeleteLoginProfile
 from sampan.services.identity.credential_commands import DeleteMfaDevice as DeleteMfaDevice
 from sampan.services.identity.credential_commands import GetAccessKeyUse as GetAccessKeyUse
+from sampan.services.identity.credential_commands import GetKeyAccount as GetKeyAccount
 from sampan.services.identity.credential_commands import GetLoginProfile as GetLoginProfile
 from sampan.services.identity.credential_commands import ListAccessKeys as ListAccessKeys
 from sampan.services.identity.credential_commands import ListApiKeys as ListApiKeys
@@ -39,9 +41,14 @@ from sampan.services.identity.credential_commands import UpdateApiKey as UpdateA
 from sampan.services.identity.credential_commands import UserCommand as UserCommand
 from sampan.services.identity.session_commands import AssumeRole as AssumeRole
 from sampan.services.identity.session_commands import AssumeRoleWithToken as AssumeRoleWithToken
+from sampan.services.identity.session_commands import DecodeDenial as DecodeDenial
 from sampan.services.identity.session_commands import GetCallerIdentity as GetCallerIdentity
 from sampan.services.identity.session_commands import GetFederationToken as GetFederationToken
 from sampan.services.identity.session_commands import GetSessionToken as GetSessionToken
+from sampan.services.identity.settings_commands import GetPasswordPolicy as GetPasswordPolicy
+from sampan.services.identity.settings_commands import GetPreferences as GetPreferences
+from sampan.services.identity.settings_commands import SetPasswordPolicy as SetPasswordPolicy
+from sampan.services.identity.settings_commands import SetPreferences as SetPreferences
 from sampan.services.identity.simulation_commands import GetContextKeys as GetContextKeys
 from sampan.services.identity.simulation_commands import SimulatePolicies as SimulatePolicies
 from sampan.services.identity.values import AccessKey as AccessKey
@@ -49,6 +56,7 @@ from sampan.services.identity.values import Account as Account
 from sampan.services.identity.values import ApiKey as ApiKey
 from sampan.services.identity.values import Document as Document
 from sampan.services.identity.values import Entity as Entity
+from sampan.services.identity.values import EntityDetails as EntityDetails
 from sampan.services.identity.values import EntityKind as EntityKind
 from sampan.services.identity.values import EntityRef as EntityRef
 from sampan.services.identity.values import IssuedApiKey as IssuedApiKey
@@ -59,12 +67,16 @@ from sampan.services.identity.values import LoginProfile as LoginProfile
 from sampan.services.identity.values import MatchedStatement as MatchedStatement
 from sampan.services.identity.values import Members as Members
 from sampan.services.identity.values import MfaDevice as MfaDevice
+from sampan.services.identity.values import Own as Own
 from sampan.services.identity.values import Page as Page
+from sampan.services.identity.values import PasswordPolicy as PasswordPolicy
 from sampan.services.identity.values import Policy as Policy
+from sampan.services.identity.values import PolicyDetails as PolicyDetails
 from sampan.services.identity.values import PolicyVersion as PolicyVersion
 from sampan.services.identity.values import Provided as Provided
 from sampan.services.identity.values import Provider as Provider
 from sampan.services.identity.values import Session as Session
+from sampan.services.identity.values import Settings as Settings
 from sampan.services.identity.values import Simulated as Simulated
 from sampan.services.identity.values import Summary as Summary
 from sampan.services.identity.values import WhoAmI as WhoAmI
@@ -111,11 +123,16 @@ FAULTS: frozenset[tuple[Kind, str]] = frozenset(
         (Kind.INVALID, "tags"),
         (Kind.INVALID, "simulation"),  # what cannot be asked, or no policy
         (Kind.INVALID, "password"),
+        (Kind.DENIED, "password"),  # the old one is another, or too old to be changed
+        (Kind.INVALID, "password policy"),
+        (Kind.MISSING, "password policy"),
+        (Kind.INVALID, "caller"),  # the root, or a session, where only a user can be meant
         (Kind.INVALID, "mfa code"),
         (Kind.INVALID, "duration"),  # of a session; facts: given, min, max
         (Kind.INVALID, "session name"),
         (Kind.INVALID, "identity token"),  # a JWT that cannot be verified; facts: why
         (Kind.EXPIRED, "identity token"),
+        (Kind.INVALID, "denial"),  # a sealed message that is none, or another account's
         (Kind.DENIED, "assume role"),  # the trust policy does not allow it; facts: role
     }
 )
@@ -290,6 +307,14 @@ class GetPolicy(PolicyCommand):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class DescribePolicy(PolicyCommand):
+    """-> Policy."""
+
+    action: ClassVar[str] = "identity:DescribePolicy"
+    description: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class DeletePolicy(PolicyCommand):
     """Attached to nothing. `versions` True removes its other versions too; else they must be gone. -> None."""
 
@@ -444,6 +469,20 @@ class GetAlias(IdentityCommand):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class GetDetails(IdentityCommand):
+    """All of some kinds of entities, and with `own` the account's managed policies, with `clouds` those of the clouds
+    that are attached to something: users, groups, roles, then policies, each by name, greater than `after`.
+    -> Page[EntityDetails | PolicyDetails]."""
+
+    action: ClassVar[str] = "identity:GetDetails"
+    kinds: frozenset[EntityKind] = frozenset(EntityKind)
+    own: bool = True
+    clouds: bool = True
+    after: str = ""
+    limit: int = 100
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class GetSummary(IdentityCommand):
     """-> Summary."""
 
@@ -465,6 +504,21 @@ class PutProvider(IdentityCommand):
 
     def touches(self) -> tuple[tuple[str, str], ...]:
         return (("identity:CreateProvider" if self.create else "identity:UpdateProvider", f"provider/{self.name}"),)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class UpdateProvider(IdentityCommand):
+    """Add and remove audiences, neither of which minds if it is so already; what is None stays. -> Provider."""
+
+    action: ClassVar[str] = "identity:UpdateProvider"
+    name: str
+    add: tuple[str, ...] = ()
+    remove: tuple[str, ...] = ()
+    thumbprints: tuple[str, ...] | None = None
+    keys: str | None = None
+
+    def touches(self) -> tuple[tuple[str, str], ...]:
+        return ((self.action, f"provider/{self.name}"),)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

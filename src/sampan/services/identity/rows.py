@@ -24,8 +24,9 @@ whatever their case.
 | `h` digest | ApiKeyRow | an API key, found by the SHA-256 of its secret |
 | `y` key id | digest | the same by its id |
 | `Y` account self time key id | empty | the API keys of an entity, oldest first |
-| `u` key id | UseRow | when a key was used last |
+| `u` key id, or role's id | UseRow | when it was used last |
 | `x` time key id | empty | when a temporary key ends |
+| `P` account | SettingsRow | the settings of an account |
 | `r` | key id | the root's own key, which the data folder's credentials file names |
 | `R` | key id | the root's own API key, from the same file |
 | `w` account id | ProfileRow | a user's password |
@@ -40,7 +41,7 @@ from typing import Any
 import msgspec
 
 from sampan.kernel.names import ACCOUNT_DIGITS
-from sampan.services.identity.values import EntityKind, EntityRef, Language
+from sampan.services.identity.values import EntityKind, EntityRef, Language, Own, PasswordPolicy
 
 ID_CHARS = 16
 _KINDS = {EntityKind.USER: b"u", EntityKind.GROUP: b"g", EntityKind.ROLE: b"r"}
@@ -150,14 +151,31 @@ class UseRow(msgspec.Struct, array_like=True):
     region: str
 
 
+class SecretRow(msgspec.Struct, array_like=True, frozen=True):
+    """`digest` is scrypt's, of a password and `salt`, at cost `n`."""
+
+    digest: bytes
+    salt: bytes
+    n: int
+
+
 class ProfileRow(msgspec.Struct, array_like=True):
-    """`digest` is scrypt's, of the password and `salt`, at cost `n`."""
+    """The password's digest as in `SecretRow`; `earlier` are those before it, newest first. `set_ms` 0: when the
+    profile was made."""
 
     digest: bytes
     salt: bytes
     n: int
     created_ms: int
     reset_required: bool
+    set_ms: int = 0
+    earlier: tuple[SecretRow, ...] = ()
+
+
+class SettingsRow(msgspec.Struct, array_like=True):
+    passwords: PasswordPolicy | None = None
+    own: tuple[Own, ...] = ()
+    note: dict[str, str] = {}
 
 
 class DeviceRow(msgspec.Struct, array_like=True):
@@ -196,6 +214,7 @@ decode_key = msgspec.msgpack.Decoder(KeyRow).decode
 decode_api_key = msgspec.msgpack.Decoder(ApiKeyRow).decode
 decode_use = msgspec.msgpack.Decoder(UseRow).decode
 decode_profile = msgspec.msgpack.Decoder(ProfileRow).decode
+decode_settings = msgspec.msgpack.Decoder(SettingsRow).decode
 decode_device = msgspec.msgpack.Decoder(DeviceRow).decode
 decode_provider = msgspec.msgpack.Decoder(ProviderRow).decode
 
@@ -353,6 +372,10 @@ def key_id_of_end(where: bytes) -> str:
 
 def profile(account: str, user_id: str) -> bytes:
     return b"iw" + account.encode() + user_id.encode()
+
+
+def settings(account: str) -> bytes:
+    return b"iP" + account.encode()
 
 
 def device(account: str, device_name: str = "") -> bytes:

@@ -42,6 +42,11 @@ class Document:
     language: Language
     text: str
 
+    @property
+    def size(self) -> int:
+        """How many characters count: all but white space."""
+        return sum(map(len, self.text.split()))
+
 
 @dataclass(frozen=True, slots=True)
 class Account:
@@ -146,6 +151,38 @@ class Members(Page[Entity]):
     of: Entity
 
 
+class Own(enum.StrEnum):
+    """What an account may let its users do for themselves."""
+
+    PASSWORD = "password"  # noqa: S105 - what it is called
+    ACCESS_KEYS = "access keys"
+    DEVICES = "devices"
+
+
+@dataclass(frozen=True, slots=True)
+class PasswordPolicy:
+    """What an account's passwords must be. `days_max` 0: they do not age; `reuse` is how many earlier ones may not come
+    back. `hard`: who let one grow too old cannot change it any more."""
+
+    chars_min: int = 6
+    lower: bool = False
+    upper: bool = False
+    digits: bool = False
+    symbols: bool = False
+    days_max: int = 0
+    reuse: int = 0
+    hard: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """An account's settings. `note` is what dialects want to read back."""
+
+    passwords: PasswordPolicy | None
+    own: frozenset[Own]
+    note: Mapping[str, str]
+
+
 @dataclass(frozen=True, slots=True)
 class LoginProfile:
     """That a user has a password; `reset_required` at the next sign-in."""
@@ -210,6 +247,24 @@ class PolicyVersion:
     document: Document
     default: bool
     created_ms: int
+
+
+@dataclass(frozen=True, slots=True)
+class EntityDetails:
+    """An entity with all that it may: the policies of its own by name, the managed ones, and a user's groups."""
+
+    entity: Entity
+    inline: Mapping[str, Document]
+    attached: tuple[Policy, ...]
+    groups: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class PolicyDetails:
+    """A managed policy with all its versions, newest first."""
+
+    policy: Policy
+    versions: tuple[PolicyVersion, ...]
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,7 +11,7 @@ from sampan.kernel.fault import Fault, Kind
 from sampan.kernel.ports import Engine
 from sampan.services.inference import names
 from sampan.services.inference.context import Context
-from sampan.services.inference.values import Backend, Deployment
+from sampan.services.inference.values import Backend, Deployment, EngineKind
 
 T = TypeVar("T")
 
@@ -39,14 +39,19 @@ def places(context: Context, deployment: Deployment) -> tuple[Place, ...]:
         if base is None or base.base:
             raise Fault(Kind.INVALID, "model", f"its base {deployment.base!r} is not there", model=deployment.name)
         found, adapter = base, deployment.adapter
-    usable = tuple(_place(context, backend, adapter) for backend in found.backends if backend.engine in context.engines)
+    usable = tuple(
+        _place(context, deployment, backend, adapter) for backend in found.backends if backend.engine in context.engines
+    )
     if not usable:
         raise Fault(Kind.INVALID, "model", "nothing here can run it: is sampan[llm] installed?", model=deployment.name)
     return usable
 
 
-def _place(context: Context, backend: Backend, adapter: str) -> Place:
-    model = ModelRef(backend.source, backend.settings, adapter, backend.upstream_name, backend.secret)
+def _place(context: Context, deployment: Deployment, backend: Backend, adapter: str) -> Place:
+    settings = backend.settings
+    if deployment.keep_s is not None and backend.engine is EngineKind.LOCAL:
+        settings = {**settings, "keep_s": deployment.keep_s}
+    model = ModelRef(backend.source, settings, adapter, backend.upstream_name, backend.secret)
     key = (backend.engine, backend.source, adapter, backend.upstream_name, *sorted(backend.settings.items()))
     return Place(context.engines[backend.engine], model, key)
 

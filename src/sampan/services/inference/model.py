@@ -102,6 +102,8 @@ class ModelCommand(Command):
 class Generate(ModelCommand):
     """Ask a model. -> Stream if `stream`, else Answer.
 
+    `others` are more questions, asked together with `ask`: with n answers to each, those of the first of the others
+    begin at number n, those of the second at 2n, and so on. Questions of a kept turn have no others.
     `previous` goes on from a stored turn: its messages come before these (without its system message if these bring
     one). `keep` stores this turn under the answer's id, with `note` as the dialect's own; a streamed turn is stored
     when it is complete. `prefix` begins the answer's id, as the dialect likes ids to look.
@@ -110,6 +112,7 @@ class Generate(ModelCommand):
     action: ClassVar[str] = "inference:Generate"
     waits: ClassVar[bool] = True
     ask: Ask
+    others: tuple[Ask, ...] = ()
     stream: bool = False
     previous: str = ""
     keep: bool = False
@@ -117,7 +120,8 @@ class Generate(ModelCommand):
     prefix: str = ""
 
     def touches(self) -> tuple[tuple[str, str], ...]:
-        found: tuple[tuple[str, str], ...] = ((self.action, f"model/{self.model}"),)
+        action = f"{self.action}Stream" if self.stream else self.action
+        found: tuple[tuple[str, str], ...] = ((action, f"model/{self.model}"),)
         if self.previous:
             found += (("inference:GetTurn", f"turn/{self.previous}"),)
         return found
@@ -125,7 +129,8 @@ class Generate(ModelCommand):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Embed(ModelCommand):
-    """Vectors for texts (or for their tokens). -> Embedding. See `kernel.ports.Engine.embed`."""
+    """Vectors for texts (or for their tokens). -> Embedding. See `kernel.ports.Engine.embed`. `note` is the dialect's
+    own, as in what follows."""
 
     action: ClassVar[str] = "inference:Embed"
     waits: ClassVar[bool] = True
@@ -133,6 +138,7 @@ class Embed(ModelCommand):
     instruction: str = ""
     dimensions: int | None = None
     shorten: bool = True
+    note: bytes = b""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -144,6 +150,7 @@ class Rank(ModelCommand):
     query: str
     documents: tuple[str, ...]
     instruction: str = ""
+    note: bytes = b""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -153,6 +160,7 @@ class Tokenize(ModelCommand):
     action: ClassVar[str] = "inference:Tokenize"
     waits: ClassVar[bool] = True
     ask: Ask
+    note: bytes = b""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Iterable
+from dataclasses import replace
 
 from sampan.kernel.asking import Abilities, Condition, Standing, Task
 from sampan.kernel.caller import Caller
@@ -51,7 +52,12 @@ async def _told(context: Context, deployment: Deployment, aliases: Iterable[str]
         pass
     except Fault as fault:
         condition = Condition(Standing.FAILED, fault.why or str(fault))
-    return Model(deployment.name, deployment, abilities or _UNTOLD, tuple(aliases), condition)
+    return Model(deployment.name, _bare(deployment), abilities or _UNTOLD, tuple(aliases), condition)
+
+
+def _bare(deployment: Deployment) -> Deployment:
+    """Without what nobody is told."""
+    return replace(deployment, backends=tuple(replace(backend, secret="") for backend in deployment.backends))
 
 
 async def _condition(context: Context, deployment: Deployment) -> Condition:

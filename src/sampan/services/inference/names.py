@@ -46,9 +46,8 @@ def visible(deployment: Deployment, caller: Caller) -> bool:
 
 def deployments(context: Context, view: View) -> dict[str, Deployment]:
     """All deployments, by name. What the configuration says goes first."""
-    prefix = rows.all_deployments()
-    found = {key[len(prefix) :].decode(): rows.decode_deployment(raw) for key, raw in _all(view, prefix)}
-    return dict(sorted({**found, **context.fixed}.items()))
+    made = [rows.decode_deployment(key, raw, context.sealer) for key, raw in _all(view, rows.all_deployments())]
+    return dict(sorted({**{one.name: one for one in made}, **context.fixed}.items()))
 
 
 def aliases(context: Context, view: View) -> dict[str, str]:

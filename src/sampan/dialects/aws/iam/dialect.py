@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from sampan.dialects.aws.iam import account, api_keys, credentials, entities, policies, simulation
+from sampan.dialects.aws.iam import account, api_keys, credentials, details, entities, passwords, policies, simulation
 from sampan.dialects.aws.wire import identity_words, model
 from sampan.dialects.aws.wire.service import ServiceDialect, claims
 
@@ -22,11 +22,12 @@ class IamDialect(ServiceDialect):
                 **entities.roles(),
                 **credentials.keys(),
                 **api_keys.operations(),
-                **credentials.passwords(),
+                **passwords.operations(),
                 **credentials.devices(),
                 **policies.managed(),
                 **policies.of_entities(),
                 **simulation.operations(),
+                **details.operations(),
                 **account.operations(),
             },
             identity_words.IAM,

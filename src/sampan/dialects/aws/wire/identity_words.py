@@ -76,6 +76,10 @@ IAM: Words = {
     (Kind.INVALID, "password"): Word(
         "PasswordPolicyViolation", 400, "The password does not meet the requirements.", telling=True
     ),
+    (Kind.DENIED, "password"): Word("AccessDenied", 403, "The old password was incorrect.", telling=True),
+    (Kind.INVALID, "password policy"): Word("ValidationError", 400, "The password policy is not valid.", telling=True),
+    (Kind.MISSING, "password policy"): _missing("The Password Policy with domain name {account} cannot be found."),
+    (Kind.INVALID, "caller"): Word("InvalidUserType", 400, "Only a user can do this.", telling=True),
     (Kind.INVALID, "mfa code"): Word("InvalidAuthenticationCode", 403, "Authentication code for device is not valid."),
     (Kind.INVALID, "duration"): Word(
         "ValidationError", 400, "The duration must be from {min} to {max} seconds.", telling=True
@@ -85,6 +89,9 @@ IAM: Words = {
         "InvalidIdentityToken", 400, "The ID Token provided is not a valid JWT.", telling=True
     ),
     (Kind.EXPIRED, "identity token"): Word("ExpiredTokenException", 400, "Token must be redeemed in time: it expired."),
+    (Kind.INVALID, "denial"): Word(
+        "InvalidAuthorizationMessageException", 400, "The message is not an authorization message of this account."
+    ),
     (Kind.DENIED, "assume role"): Word(
         "AccessDenied", 403, "The caller is not authorized to perform: sts:AssumeRole on this resource"
     ),

@@ -10,7 +10,7 @@ import gzip
 import importlib.resources
 import json
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -127,12 +127,17 @@ class Model:
     errors: Mapping[str, Error] = field(repr=False)
 
 
-def load(service: str, version: str) -> Model:
-    """The model of a service, by botocore's name for it and the version of its API ("iam", "2010-05-08")."""
+def load(service: str, version: str, free: Collection[str] = ()) -> Model:
+    """The model of a service, by botocore's name for it and the version of its API ("iam", "2010-05-08").
+
+    `free` names shapes of strings whose patterns are not asked for: names of things that are called otherwise here.
+    """
     folder = importlib.resources.files("botocore") / "data" / service / version
     raw = json.loads(gzip.decompress((folder / "service-2.json.gz").read_bytes()))
     metadata = raw["metadata"]
     shapes = _shapes(raw["shapes"])
+    for name in free:
+        shapes[name].matches = None
     return Model(
         service=service,
         version=metadata["apiVersion"],

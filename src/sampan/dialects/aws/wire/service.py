@@ -10,13 +10,13 @@ from __future__ import annotations
 
 import functools
 import hashlib
+import math
 import zlib
 from collections.abc import AsyncGenerator, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from types import MappingProxyType
 from typing import Any
 
-from sampan.dialects.aws.wire.bearer import verify_bearer
 from sampan.dialects.aws.wire.body import open_body
 from sampan.dialects.aws.wire.model import Model
 from sampan.dialects.aws.wire.protocol import Refusal, WireProtocol
@@ -29,7 +29,7 @@ from sampan.dialects.aws.wire.words import Words, tell
 from sampan.gateway.contract import Claim, Exchange, Operation
 from sampan.gateway.http import Reply, Request
 from sampan.kernel import limits
-from sampan.kernel.caller import Caller, Keyring
+from sampan.kernel.caller import Caller, Keyring, bearer
 from sampan.kernel.command import Command
 from sampan.kernel.fault import Fault, Kind
 
@@ -47,13 +47,16 @@ PROTOCOLS: Mapping[str, Callable[[Model], WireProtocol]] = MappingProxyType(
 
 class Call(Exchange):
     """One request to such a service. `params` are plain and validated (see `protocol`); `asked` keeps what `bind` read
-    and `render` must know again. `digest` is what the signature says of the body, None if that is to be computed."""
+    and `render` must know again. `region` is the one that was signed for, or else the server's own. `digest` is what
+    the signature says of the body, None if that is to be computed. `headers` go out with the reply of success."""
 
-    __slots__ = ("asked", "digest", "params", "protocol", "signed")
+    __slots__ = ("asked", "digest", "headers", "params", "protocol", "region", "signed")
 
-    def __init__(self, request: Request, request_id: str, protocol: WireProtocol) -> None:
+    def __init__(self, request: Request, request_id: str, protocol: WireProtocol, region: str = "") -> None:
         super().__init__(request, request_id)
         self.protocol = protocol
+        self.region = region
+        self.headers: list[tuple[str, str]] = []
         self.params: Mapping[str, Any] = {}
         self.asked: Any = None
         self.signed = False
@@ -85,13 +88,23 @@ def claims(model: Model, *paths: str) -> tuple[Claim, ...]:
 
 class ServiceDialect:
     """Implements `gateway.contract.Dialect`. `done` names operations as the model does; `words` are for the faults of
-    the services that its commands go to."""
+    the services that its commands go to. `region` is the server's own, and `bytes_max` limits the bodies of requests.
+    """
 
     def __init__(
-        self, name: str, model: Model, claims: Sequence[Claim], done: Mapping[str, Done], words: Words
+        self,
+        name: str,
+        model: Model,
+        claims: Sequence[Claim],
+        done: Mapping[str, Done],
+        words: Words,
+        region: str = "",
+        bytes_max: int = limits.DOCUMENT_BYTES_MAX,
     ) -> None:
         self.name = name
         self.claims = claims
+        self._region = region
+        self._bytes_max = bytes_max
         self._protocols = [make(model) for known, make in PROTOCOLS.items() if known in model.protocols]
         self._words = {protocol: {**protocol.words, **words} for protocol in self._protocols}
         self._v4 = SigV4(model.scope, normalized_path)
@@ -110,24 +123,28 @@ class ServiceDialect:
 
     def open(self, request: Request, request_id: str, keys: Keyring, now_ms: int) -> Call:
         """Verify what can be verified without the body, and prepare it. Raises Fault."""
-        call = Call(request, request_id, self._choose(request))
+        call = Call(request, request_id, self._choose(request), self._region)
         seal = None
-        if request.headers.get("authorization", "").startswith("Bearer ") and self._model.bearer:
-            self._let_in(call, verify_bearer(request, keys, now_ms))
+        scheme, _, token = request.headers.get("authorization", "").partition(" ")
+        if self._model.bearer and scheme.lower() == "bearer":
+            self._let_in(call, bearer(keys, token.strip(), now_ms))
         elif call.digest is not None and "authorization" in request.headers:
             signed = self._v4.verify_header(request, keys, now_ms)
-            self._let_in(call, signed.caller)
+            self._let_in(call, signed.caller, signed.region)
             seal = signed.seal
         call.body = open_body(request, request.headers, seal, checksums=False)
-        call.operation = Operation(
-            "", functools.partial(self._enter, keys=keys, now_ms=now_ms), self._leave, document=True
-        )
+        enter = functools.partial(self._enter, keys=keys, now_ms=now_ms)
+        call.operation = Operation("", enter, self._leave, document=True, document_bytes_max=self._bytes_max)
         return call
 
     def refuse(self, request: Request, request_id: str, fault: Fault) -> Reply:
         """The error reply of the protocol that the request is in."""
         protocol = self._choose(request)
-        return protocol.refuse(self._refusal(protocol, fault), request_id)
+        reply = protocol.refuse(self._refusal(protocol, fault), request_id)
+        seconds = fault.facts.get("retry_after_s")
+        if seconds is not None:
+            reply.headers.append(("Retry-After", str(max(1, math.ceil(seconds)))))  # RFC 9110, 10.2.3
+        return reply
 
     def finish(self, request: Request, request_id: str, reply: Reply) -> None:
         """The id by which a request is found again."""
@@ -142,15 +159,16 @@ class ServiceDialect:
                 return protocol
         return self._protocols[0]
 
-    def _let_in(self, call: Call, caller: Caller) -> None:
+    def _let_in(self, call: Call, caller: Caller, region: str = "") -> None:
         call.caller = caller
         call.signed = True
+        call.region = region or call.region
 
     def _enter(self, call: Call, body: bytes, *, keys: Keyring, now_ms: int) -> Command:
         """Verify, choose, read and bind. The signature comes first: to a stranger, nothing else is said."""
         if not call.signed:
             self._verify(call, body, keys, now_ms)
-        model, params = call.protocol.read(call.request, _plain(call.request, body))
+        model, params = call.protocol.read(call.request, _plain(call.request, body, self._bytes_max))
         if not call.signed and not model.anonymous:
             raise Fault(Kind.ABSENT, "authorization")
         _check_digest(call, streaming=model.unsigned_body)
@@ -176,9 +194,11 @@ class ServiceDialect:
         if "authorization" in request.headers:
             if in_query:
                 raise Fault(Kind.INVALID, "authorization", "the request is signed both in a header and in the query")
-            self._let_in(call, self._v4.verify_header(request, keys, now_ms, digest).caller)
+            signed = self._v4.verify_header(request, keys, now_ms, digest)
+            self._let_in(call, signed.caller, signed.region)
         elif in_query:
-            self._let_in(call, self._v4.verify_query(request, keys, now_ms, digest).caller)
+            signed = self._v4.verify_query(request, keys, now_ms, digest)
+            self._let_in(call, signed.caller, signed.region)
 
     def _operation(self, name: str, done: Done | None) -> Operation:
         if done is None:
@@ -190,7 +210,9 @@ class ServiceDialect:
             shown = done.render(call, result)
             if stream:
                 shown = {**shown, stream: self._told(call.protocol, shown[stream])}
-            return call.protocol.write(model, shown, call.request_id)
+            reply = call.protocol.write(model, shown, call.request_id)
+            reply.headers += call.headers
+            return reply
 
         return Operation(name, lambda call, _: done.bind(call), render, document=True)
 
@@ -207,6 +229,11 @@ class ServiceDialect:
             if not begun:
                 raise
             yield self._refusal(protocol, fault)
+        except Exception:
+            # Our mistake: told as such, and raised again for the log.
+            if begun:
+                yield self._refusal(protocol, Fault(Kind.INTERNAL, "server"))
+            raise
         finally:
             await events.aclose()
 
@@ -222,13 +249,13 @@ def _check_digest(call: Call, *, streaming: bool) -> None:
         raise Fault(Kind.INVALID, "authorization", "The signature must cover the body of this operation")
 
 
-def _plain(request: Request, body: bytes) -> bytes:
+def _plain(request: Request, body: bytes, size_max: int) -> bytes:
     """A body as it was before it was compressed. Raises Fault(INVALID | TOO_LARGE, "document")."""
     if request.headers.get("content-encoding", "").lower() != "gzip":
         return body
     unpack = zlib.decompressobj(zlib.MAX_WBITS | 16)
     try:
-        plain = unpack.decompress(body, limits.DOCUMENT_BYTES_MAX)
+        plain = unpack.decompress(body, size_max)
     except zlib.error:
         raise Fault(Kind.INVALID, "document", "The body is not compressed as its header says") from None
     if unpack.unconsumed_tail:

@@ -78,6 +78,7 @@ WORDS: Mapping[What, Word] = {
     (Kind.MISSING, "alias"): Word(404, "There is no such alias."),
     (Kind.EXISTS, "alias"): Word(409, "There is an alias of this name already."),
 }
+_IN_VAIN = frozenset({Kind.NOT_DONE, Kind.CONFLICT, Kind.EXISTS, Kind.FULL})
 _MISTAKE = Kind.INTERNAL, "server"
 
 
@@ -94,6 +95,11 @@ def said(fault: Fault, own: Mapping[What, Word]) -> Word:
 
 
 def retry_headers(fault: Fault) -> list[tuple[str, str]]:
-    """Retry-After (RFC 9110, 10.2.3), in whole seconds rounded up, where the fault knows."""
+    """Retry-After (RFC 9110, 10.2.3), in whole seconds rounded up, where the fault knows.
+
+    The vendors' SDKs try again by themselves after 409 and 5xx, unless `x-should-retry` tells them that it is in vain.
+    """
+    if fault.kind in _IN_VAIN:
+        return [("x-should-retry", "false")]
     seconds = fault.facts.get("retry_after_s")
     return [] if seconds is None else [("retry-after", str(max(1, -int(-float(seconds) // 1))))]
