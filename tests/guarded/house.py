@@ -253,9 +253,11 @@ class House:
         trust = {"Principal": {"AWS": ROOT_ACCOUNT}, "Action": "sts:AssumeRole"}
         web = {"Principal": {"Federated": f"arn:aws:iam::{ROOT_ACCOUNT}:oidc-provider/{PROVIDER}"}}
         policy = iam({"Action": "s3:GetObject", "Resource": "*"})
-        for name in ("zed", "ann", "bea"):
+        for name in ("zed", "ann"):
             self.user("root", name, team=SESAME)
-        act(im.DeleteAccessKey(user="bea", key_id=self.keys["bea"].key_id))
+        act(
+            im.CreateEntity(ref=im.EntityRef(USER, "bea"), tags={"team": SESAME})
+        )  # who has nothing, and can be deleted
         for ref in (crew, im.EntityRef(GROUP, "none")):
             act(im.CreateEntity(ref=ref, description=SESAME))
         act(im.CreateEntity(ref=helm, trust=iam(trust), description=SESAME, tags={"team": SESAME}))
