@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from typing import Any
 
 import pytest
@@ -9,8 +10,9 @@ from botocore.exceptions import ClientError, EventStreamError
 
 from sampan.kernel.asking import Finish, Medium, Piece, Role, Say, ShapeKind, Tooling, Usage
 from sampan.kernel.fault import Fault, Kind
-from tests.aws_bedrock.house import House
+from tests.aws_bedrock.house import BEARER, House
 from tests.inference.scripted import said
+from tests.open.world import Wire
 
 USER = [{"role": "user", "content": [{"text": "Hi"}]}]
 USED = Usage(prompt_tokens=7, answer_tokens=5)
@@ -240,3 +242,32 @@ def test_an_engine_that_dies_in_the_middle(house: House) -> None:
         heard.extend(events)
     assert heard[1] == {"contentBlockDelta": {"delta": {"text": "Hello"}, "contentBlockIndex": 0}}
     assert house.world.engine.open == 0
+
+
+# --- clients that leave, mistakes of ours -----------------------------------------------------------------------------
+
+
+def test_a_client_that_leaves_frees_the_engine(house: House) -> None:
+    house.world.scripts["/qwen"].gate = gate = asyncio.Event()  # never set: the model is still thinking
+    wire = Wire(house.gateway)
+
+    async def leave() -> None:
+        asked = asyncio.create_task(wire.post("/model/qwen/converse-stream", {"messages": USER}, BEARER))
+        body = wire.body()
+        assert b"messageStart" in await anext(body)
+        assert b"Hello" in await anext(body)
+        assert house.world.engine.open == 1
+        wire.left.set()
+        await asyncio.wait_for(asked, 1)
+
+    house.world.wait(leave())
+    assert house.world.engine.open == 0
+    assert not gate.is_set()
+
+
+def test_a_mistake_of_ours_is_told_without_its_details(house: House) -> None:
+    house.says(*said("Hello")[:1], ValueError("secret details"))
+    events = house.client().converse_stream(modelId="qwen", messages=USER)["stream"]
+    with pytest.raises(EventStreamError, match="internalServerException") as caught:
+        list(events)
+    assert "secret details" not in str(caught.value)
