@@ -100,6 +100,14 @@ def test_old_codes_are_told_beside_the_new_ones() -> None:
     assert ("x-amzn-query-error", "InvalidClientTokenId;Sender") in reply.headers
 
 
+def test_what_an_error_tells_beside_its_message() -> None:
+    request = catch(client("lambda"), "list_functions")
+    reply = refusal(LAMBDA, request, Fault(Kind.TOO_MANY, "calls", after_s="3", reason="CallerRateLimitExceeded"))
+    assert ("Retry-After", "3") in reply.headers
+    assert reply.body == b'{"message":"Rate Exceeded.","Reason":"CallerRateLimitExceeded"}'
+    assert error(reply, "rest-json") == (429, "TooManyRequestsException", "Rate Exceeded.")
+
+
 @pytest.mark.parametrize(
     ("door", "service", "operation", "params", "protocol", "status", "code"),
     [
