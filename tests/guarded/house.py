@@ -40,7 +40,9 @@ from sampan.gateway.metrics import Counters
 from sampan.kernel.body import Bytes
 from sampan.kernel.caller import ANONYMOUS, Caller
 from sampan.kernel.command import Command
-from sampan.kernel.names import aliyun_account
+from sampan.kernel.denial import Denial
+from sampan.kernel.names import Resource, aliyun_account
+from sampan.kernel.policy import Decision, Outcome, Principal
 from sampan.services.identity import mfa
 from sampan.services.identity import model as im
 from sampan.services.identity.service import ROOT_ACCOUNT, Identity
@@ -80,7 +82,7 @@ class Answer:
 class House:
     """`keys` are the access keys of who lives here, by name: "root", "zed" (who has no policy at all), and those of
     another account, "stranger" (its root) and "tom" (its user, who may do everything there). `tokens` are their API
-    keys. There is one model, "tern", for all."""
+    keys. There are models for all: "tern" answers, "gull" embeds, "auk" ranks; "smew" can be taken away."""
 
     def __init__(self, folder: Path, dialects: Sequence[Dialect], rows: Sequence[tuple[bytes, bytes]] = ()) -> None:
         self._folder, self.dialects = folder, dialects
@@ -94,19 +96,27 @@ class House:
         self.objects = Objects(
             self.store, MemoryBlobs(chance), self.clock, chance, digests, Config().regions, app.READERS
         )
-        engines = {em.EngineKind.LOCAL: ScriptedEngine({"/tern": Script()})}
-        tern = em.Deployment("tern", ROOT_ACCOUNT, 0, (em.Backend(em.EngineKind.LOCAL, "/tern"),), fixed=True)
+        tasks = {"tern": em.Task.GENERATE, "gull": em.Task.EMBED, "auk": em.Task.RANK}
+        scripts = {f"/{name}": Script(task=task) for name, task in tasks.items()}
+        engines = {em.EngineKind.LOCAL: ScriptedEngine(scripts)}
+        models = {
+            name: em.Deployment(name, ROOT_ACCOUNT, 0, (em.Backend(em.EngineKind.LOCAL, f"/{name}"),), fixed=True)
+            for name in tasks
+        }
         self._limiter = FileLimiter(folder / "limits")
         self.inference = Inference(
             Context(
                 store=self.store,
+                blobs=MemoryBlobs(chance),
                 clock=self.clock,
                 chance=chance,
+                digests=LibraryDigests(),
                 sealer=SEALER,
                 limiter=self._limiter,
                 engines=engines,
                 operator=ROOT_ACCOUNT,
-                fixed={"tern": tern},
+                log=logging.getLogger("sampan.test"),
+                fixed=models,
             )
         )
         resources = {
@@ -228,6 +238,7 @@ class House:
         self.facts |= {"account": ROOT_ACCOUNT, "number": NUMBER}
         self._people()
         self._buckets()
+        self._models()
         self._token()
         self.user("stranger", "tom")
         everything = json.dumps(
@@ -263,7 +274,14 @@ class House:
             act(im.PutInlinePolicy(ref=ref, name="own", document=policy))
         for ref in (ann, helm):
             act(im.SetBoundary(ref=ref, policy="/read"))
-        act(im.PutLoginProfile(user="ann", create=True, password="Harbour-12345!"))
+        for name in ("ann", "zed"):
+            act(im.PutLoginProfile(user=name, create=True, password="Harbour-12345!"))
+        act(im.SetPasswordPolicy(policy=im.PasswordPolicy(chars_min=8)))
+        self.facts["api_key"] = act(im.CreateApiKey(user="ann", form="ABSK")).key.key_id
+        refusal = Decision(Outcome.IMPLICIT, "identity")
+        ann_asks = Principal("user", ROOT_ACCOUNT, "ann")
+        denial = Denial(ann_asks, "", "objects:GetObject", Resource("objects", SESAME), refusal)
+        self.facts["denial"] = self.identity.told(denial)
         act(im.SetAlias(alias=SESAME))
         seeds = {name: act(im.CreateMfaDevice(name=name)).seed for name in ("phone", "tablet")}
         step = START_MS // mfa.STEP_MS
@@ -290,6 +308,12 @@ class House:
         upload = act(om.CreateUpload(bucket="books", key="up")).upload
         part = act(om.PutPart(bucket="books", key="up", upload=upload, number=1, body=Bytes(b"x")))
         self.facts |= {"upload": upload, "etag": part.etag}
+
+    def _models(self) -> None:
+        act = lambda command: self.act("root", command)  # noqa: E731
+        act(em.Deploy(model="smew", backends=(em.Backend(em.EngineKind.LOCAL, "/tern"),)))
+        ask = em.Ask(messages=(em.Message(em.Role.USER, (em.Part(text=SESAME),)),))
+        self.facts["turn"] = act(em.Generate(model="tern", ask=ask, keep=True, note=b"{}", prefix="resp_")).id
 
     def _token(self) -> None:
         secret = ec.generate_private_key(ec.SECP256R1())
@@ -359,7 +383,7 @@ class Cloud:
 
     def statement(self, need: str, house: House, suffix: str = "") -> dict[str, Any]:
         """The statement that gives just what is needed."""
-        action, _, resource = need.partition(" ")
+        action, _, resource = _filled(need, house).partition(" ")
         return {"Action": [action], "Resource": [self.arn(action, resource, suffix)]}
 
     def arn(self, action: str, resource: str, suffix: str) -> str:
@@ -469,6 +493,16 @@ class Open(Cloud):
         return iam(*statements)
 
 
+class ModelStudio(Open):
+    """The same, in the words that RAM has for Model Studio: there are some for files and batches, too."""
+
+    def arn(self, action: str, resource: str, suffix: str) -> str:
+        return "*" if resource == "*" else f"acs:sfm:*:{NUMBER}:{_named(resource, suffix)}"
+
+    def language(self, *statements: dict[str, Any]) -> im.Document:
+        return ram(*statements)
+
+
 CLOUDS: Mapping[str, Cloud] = {
     "aws/s3": Aws("s3"),
     "aws/iam": Aws("iam", "2010-05-08"),
@@ -479,6 +513,7 @@ CLOUDS: Mapping[str, Cloud] = {
     "aliyun/ram": Aliyun("ram", "2015-05-01"),
     "aliyun/sts": Aliyun("sts", "2015-04-01"),
     "open/anthropic": Open("models", "anthropic-version: 2023-06-01"),
+    "open/openai": ModelStudio("models"),
 }
 
 

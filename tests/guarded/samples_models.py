@@ -1,6 +1,7 @@
 """What is sent for each operation of the doors to models, and which permissions it needs.
 
-Source: AWS Service Authorization Reference, Amazon Bedrock: the other vendors name no permissions.
+Sources: AWS Service Authorization Reference, Amazon Bedrock; for what Bedrock has no word for, Model Studio's in RAM.
+The other vendors name no permissions.
 """
 
 from __future__ import annotations
@@ -66,4 +67,55 @@ ANTHROPIC: list[tuple[str, Sample]] = [
     ),
     ("models.list", sample("GET /v1/models", "bedrock:ListFoundationModels *")),
     ("models.retrieve", sample("GET /v1/models/tern", f"bedrock:GetFoundationModel {_MODEL}")),
+]
+
+_CHAT = '"model": "tern", "messages": [{"role": "user", "content": "Hi"}]'
+_INPUT = '{"model": "tern", "input": "Hi"}'
+_RANK = '{"model": "auk", "query": "a", "documents": ["a"]}'
+
+OPENAI: list[tuple[str, Sample]] = [
+    ("createChatCompletion", sample("POST /v1/chat/completions", "sfm:InvokeModel model/tern", body=f"{{{_CHAT}}}")),
+    (
+        "createChatCompletion",
+        sample("POST /v1/chat/completions", "sfm:InvokeModel model/tern", body=f'{{{_CHAT}, "stream": true}}'),
+    ),
+    (
+        "createCompletion",
+        sample("POST /v1/completions", "sfm:InvokeModel model/tern", body='{"model": "tern", "prompt": "Hi"}'),
+    ),
+    (
+        "createEmbedding",
+        sample("POST /v1/embeddings", "sfm:InvokeModel model/gull", body='{"model": "gull", "input": "Hi"}'),
+    ),
+    (
+        "createResponse",
+        sample("POST /v1/responses", "sfm:InvokeModel model/tern", body=_INPUT),
+    ),
+    (
+        "createResponse",
+        sample(
+            "POST /v1/responses",
+            "sfm:InvokeModel model/tern",
+            "sfm:GetResponse turn/{turn}",
+            body='{"model": "tern", "input": "Hi", "previous_response_id": "{turn}"}',
+        ),
+    ),
+    (
+        "getInputTokenCounts",
+        sample("POST /v1/responses/input_tokens", "sfm:CountTokens model/tern", body=_INPUT),
+    ),
+    ("getResponse", sample("GET /v1/responses/{turn}", "sfm:GetResponse turn/{turn}")),
+    ("listInputItems", sample("GET /v1/responses/{turn}/input_items", "sfm:GetResponse turn/{turn}")),
+    ("deleteResponse", sample("DELETE /v1/responses/{turn}", "sfm:DeleteResponse turn/{turn}")),
+    ("listModels", sample("GET /v1/models", "sfm:ListModels *")),
+    ("retrieveModel", sample("GET /v1/models/tern", "sfm:GetModel model/tern")),
+    ("deleteModel", sample("DELETE /v1/models/smew", "sfm:DeleteDeployment model/smew")),
+    ("rerank", sample("POST /v1/rerank", "sfm:InvokeModel model/auk", body=_RANK)),
+    ("rerankV2", sample("POST /v2/rerank", "sfm:InvokeModel model/auk", body=_RANK)),
+    (
+        "score",
+        sample("POST /score", "sfm:InvokeModel model/auk", body='{"model": "auk", "text_1": "a", "text_2": "b"}'),
+    ),
+    ("tokenize", sample("POST /tokenize", "sfm:CountTokens model/tern", body='{"model": "tern", "prompt": "Hi"}')),
+    ("detokenize", sample("POST /detokenize", "sfm:CountTokens model/tern", body='{"model": "tern", "tokens": [97]}')),
 ]

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import argparse
+import json
 import sys
 import time
+from collections import Counter
 from collections.abc import Callable, Sequence
+from pathlib import Path
 
 import torch
 
-from sampan.llm import loader, publish, quantise
+from sampan.llm import loader, publish, quantise, server
 from sampan.llm.engine import Engine, Options
 from sampan.llm.errors import LlmError, RequestError
 from sampan.llm.request import Request, Sampling
@@ -21,6 +24,8 @@ _BEGIN_DIM, _END_DIM = "\033[2m", "\033[0m"
 def main(arguments: Sequence[str] | None = None) -> int:
     """The command line; returns the exit status."""
     given = _parser().parse_args(arguments)
+    if given.command == "serve":
+        return server.main(Path(given.model), Path(given.socket), json.loads(given.settings))
     if given.threads:
         torch.set_num_threads(given.threads)
     try:
@@ -43,6 +48,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="python -m sampan.llm", description="Run an open model.")
     commands = parser.add_subparsers(dest="command", required=True)
+    serve = commands.add_parser("serve", help="answer on a unix socket")
+    serve.add_argument("model", help="a model folder as published, or a .gguf file")
+    serve.add_argument("--socket", required=True, metavar="PATH", help="where to listen")
+    serve.add_argument("--settings", default="{}", metavar="JSON", help="see sampan.llm.settings")
     quantiser = commands.add_parser("quantise", help="write a model folder anew with narrow weights")
     quantiser.add_argument("model", help="a model folder as published")
     quantiser.add_argument("out", help="the folder to make")
@@ -64,6 +73,7 @@ def _parser() -> argparse.ArgumentParser:
             one.add_argument("--prompt", type=int, default=512, help="tokens per prompt")
             one.add_argument("--tokens", type=int, default=32, help="tokens per answer")
             one.add_argument("--requests", type=int, nargs="+", default=[1, 8], help="requests at once")
+            one.add_argument("--profile", action="store_true", help="say where the time of a step goes")
             continue
         one.add_argument("--tokens", type=int, default=1024, help="at most so many tokens per answer")
         one.add_argument("--temperature", type=float, default=0.7)
@@ -154,6 +164,8 @@ def _chat(engine: Engine, given: argparse.Namespace) -> int:
 
 def _bench(engine: Engine, given: argparse.Namespace) -> int:
     generator = torch.Generator().manual_seed(0)
+    spent: Counter[str] = Counter()
+    engine.watch = lambda step: spent.update(step.seconds)
     sampling = Sampling(temperature=0, tokens_max=given.tokens, ignore_end=True)
     for count in given.requests:
         size = (count, given.prompt)
@@ -172,6 +184,9 @@ def _bench(engine: Engine, given: argparse.Namespace) -> int:
             f"prefill {count * given.prompt / (read - started):.0f} tokens/s, "
             f"decode {answered / (done - read):.1f} tokens/s"
         )
+    if given.profile:
+        whole = sum(spent.values())
+        print("time of steps:", ", ".join(f"{phase} {seconds / whole:.1%}" for phase, seconds in spent.items()))
     return 0
 
 
