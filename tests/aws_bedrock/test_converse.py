@@ -183,7 +183,7 @@ def test_tokens_are_counted(house: House) -> None:
     ("params", "message"),
     [
         ({"modelId": "nobody"}, "The provided model identifier is invalid."),
-        ({"modelId": "arn:aws:bedrock:us-east-1:1:prompt/x"}, "The provided model identifier is invalid."),
+        ({"modelId": "arn:aws:bedrock:us-east-1:1:prompt/qwen"}, "The provided model identifier is invalid."),
         ({"messages": []}, "A conversation must start with a user message"),
         ({"messages": [{"role": "assistant", "content": [{"text": "x"}]}]}, "must start with a user message"),
         ({"inferenceConfig": {"temperature": 7.0}}, "Member must have value less than or equal to 1"),
@@ -259,10 +259,22 @@ def test_a_client_that_leaves_frees_the_engine(house: House) -> None:
         assert house.world.engine.open == 1
         wire.left.set()
         await asyncio.wait_for(asked, 1)
+        assert house.world.engine.open == 0  # at once, and not when the garbage is collected
 
     house.world.wait(leave())
-    assert house.world.engine.open == 0
     assert not gate.is_set()
+
+
+def test_a_model_that_stops_without_an_end(house: House) -> None:
+    house.says(*said("Hello")[:1])
+    with pytest.raises(EventStreamError, match="internalServerException"):
+        list(house.client().converse_stream(modelId="qwen", messages=USER)["stream"])
+
+
+def test_a_picture_of_many_bytes(house: House) -> None:
+    picture = {"image": {"format": "png", "source": {"bytes": b"x" * 5_000_000}}}
+    house.client().converse(modelId="qwen", messages=[{"role": "user", "content": [picture]}])
+    assert len(house.asked.messages[0].parts[0].data) == 5_000_000
 
 
 def test_a_mistake_of_ours_is_told_without_its_details(house: House) -> None:

@@ -12,10 +12,11 @@ import zlib
 from collections.abc import AsyncGenerator, AsyncIterator, Mapping
 from typing import Any
 
-from sampan.dialects.aws.wire.model import Error, Member, Shape
+from sampan.dialects.aws.wire.model import Error, Shape
 from sampan.dialects.aws.wire.protocol import Format, Refusal, said
 
-_STRING, _BYTES, _TIMESTAMP, _TRUE, _FALSE, _INTEGER, _LONG = 7, 6, 8, 0, 1, 4, 5
+_STRING = 7  # the type of a header that is a text: no service sends others
+_TEXT = struct.Struct(">BH")
 _PRELUDE = struct.Struct(">II")
 _CRC = struct.Struct(">I")
 _OVERHEAD = 16  # prelude, its checksum and the message's
@@ -32,24 +33,10 @@ def message(headers: bytes, payload: bytes) -> bytes:
     return b"".join((head, payload, _CRC.pack(crc)))
 
 
-def header(name: str, value: Any, kind: str = "string") -> bytes:
-    """One header: its name's length, its name, its type, its value. `kind` is a type of the model's."""
-    raw = name.encode()
-    return bytes((len(raw),)) + raw + _header_value(value, kind)
-
-
-def _header_value(value: Any, kind: str) -> bytes:
-    match kind:
-        case "boolean":
-            return bytes((_TRUE if value else _FALSE,))
-        case "integer":
-            return struct.pack(">Bi", _INTEGER, value)
-        case "long":
-            return struct.pack(">Bq", _LONG, value)
-        case "timestamp":
-            return struct.pack(">Bq", _TIMESTAMP, value)
-    raw: bytes = value if kind == "blob" else value.encode("utf-8", "replace")
-    return struct.pack(">BH", _BYTES if kind == "blob" else _STRING, len(raw)) + raw
+def header(name: str, value: str) -> bytes:
+    """One header: its name's length, its name, its type (a text's), its value's length, its value."""
+    raw, text = name.encode(), value.encode("utf-8", "replace")
+    return b"".join((bytes((len(raw),)), raw, _TEXT.pack(_STRING, len(text)), text))
 
 
 class EventBody:
@@ -94,24 +81,14 @@ class EventBody:
     def _message(self, event: Event) -> bytes:
         ((name, values),) = event.items()
         shape = self._shape.members[name].shape
-        headers = [_event(name)]
-        payload: Member | None = None
-        for inner, member in shape.members.items():
-            if member.location == "eventheader" and values.get(inner) is not None:
-                headers.append(header(inner, values[inner], member.shape.type))
-            elif member.location == "eventpayload":
-                payload = member
+        payload = next((member for member in shape.members.values() if member.location == "eventpayload"), None)
         if payload is None:
-            body = {inner: each for inner, each in values.items() if shape.members[inner].location != "eventheader"}
-            return message(b"".join(headers) + self._content, self._format.compose(shape, body))
-        value = values.get(payload.name)
-        if payload.shape.type == "blob":
-            content, raw = header(":content-type", "application/octet-stream"), value or b""
-        elif payload.shape.type == "string":
-            content, raw = header(":content-type", "text/plain"), (value or "").encode("utf-8", "replace")
-        else:
-            content, raw = self._content, self._format.compose(payload.shape, value or {})
-        return message(b"".join(headers) + content, raw)
+            return message(_event(name) + self._content, self._format.compose(shape, values))
+        value, kind = values[payload.name], payload.shape.type
+        if kind in ("blob", "string"):
+            content = header(":content-type", "application/octet-stream" if kind == "blob" else "text/plain")
+            return message(_event(name) + content, value if kind == "blob" else value.encode("utf-8", "replace"))
+        return message(_event(name) + self._content, self._format.compose(payload.shape, value))
 
     def _refused(self, refusal: Refusal) -> bytes:
         """An error that the model expects here is an exception, with a payload of its shape; any other has a code."""

@@ -62,7 +62,7 @@ class Member:
     """A place in a structure, list or map. `wire` is its name there, "" if the model leaves it to the protocol.
 
     `location` is where it stands in HTTP ("uri", "querystring", "header", "headers" for a map of headers by prefix,
-    "statusCode"), or "" for the body; in an event's message it is "eventheader" or "eventpayload". `json` says that a
+    "statusCode"), or "" for the body; "eventpayload" is the whole payload of an event's message. `json` says that a
     header's text is JSON in Base64; `namespace` is that of its element in XML.
     """
 
@@ -184,9 +184,7 @@ def _shapes(raw: Mapping[str, Mapping[str, Any]]) -> dict[str, Shape]:
 
     def member(name: str, reference: Mapping[str, Any]) -> Member:
         shape = shapes[reference["shape"]]
-        location = reference.get("location", "")
-        for place in ("eventheader", "eventpayload"):
-            location = place if reference.get(place) else location
+        location = "eventpayload" if reference.get("eventpayload") else reference.get("location", "")
         return Member(
             name=name,
             shape=shape,
