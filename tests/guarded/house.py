@@ -26,6 +26,8 @@ from bench.sign import Signer, canonical_query
 from bench.sign_aliyun import AcsSigner, OssSigner
 from sampan import app
 from sampan.config import Config
+from sampan.dialects.aliyun.dashscope.later import DashScopeDoor
+from sampan.dialects.open.openai.batches import OpenAiDoor
 from sampan.engines.blobs_memory import MemoryBlobs
 from sampan.engines.clock_system import SystemChance
 from sampan.engines.digests import LibraryDigests
@@ -117,6 +119,7 @@ class House:
                 operator=ROOT_ACCOUNT,
                 log=logging.getLogger("sampan.test"),
                 fixed=models,
+                doors={"open/openai": OpenAiDoor(), "aliyun/dashscope": DashScopeDoor()},
             )
         )
         resources = {
@@ -246,6 +249,7 @@ class House:
         )
         document = im.Document(im.Language.IAM, everything)
         self.act("stranger", im.PutInlinePolicy(ref=im.EntityRef(USER, "tom"), name="p", document=document))
+        self._task()
 
     def _people(self) -> None:
         act = lambda command: self.act("root", command)  # noqa: E731
@@ -314,6 +318,16 @@ class House:
         act(em.Deploy(model="smew", backends=(em.Backend(em.EngineKind.LOCAL, "/tern"),)))
         ask = em.Ask(messages=(em.Message(em.Role.USER, (em.Part(text=SESAME),)),))
         self.facts["turn"] = act(em.Generate(model="tern", ask=ask, keep=True, note=b"{}", prefix="resp_")).id
+
+        file = act(em.PutFile(name=SESAME, purpose="batch", body=Bytes(b'{"custom_id": "a"}')))
+        batch = em.CreateBatch(door="open/openai", endpoint="/v1/embeddings", input_file=file.id, window_s=3600)
+        self.facts |= {"file": file.id, "batch": act(batch).id}
+
+    def _task(self) -> None:
+        """One that has not begun: nothing runs here any more."""
+        ask = em.Ask(messages=(em.Message(em.Role.USER, (em.Part(text=SESAME),)),))
+        task = em.Defer(command=em.Generate(model="tern", ask=ask), door="aliyun/dashscope")
+        self.facts["task"] = self.act("root", task).id
 
     def _token(self) -> None:
         secret = ec.generate_private_key(ec.SECP256R1())
@@ -480,6 +494,8 @@ class Open(Cloud):
     def ask(self, house: House, operation: str, sample: Sample, who: str) -> Answer:
         body = _filled(sample.body, house).encode()
         method, path, query, more = _asked(sample, house, b"")
+        if body.startswith(b"--"):
+            more = {**more, "content-type": "multipart/form-data; boundary=B"}
         name, _, value = self.version.partition(": ")
         headers = {"host": HOST, "content-type": "application/json", **({name: value} if name else {}), **more}
         if who:
@@ -512,6 +528,7 @@ CLOUDS: Mapping[str, Cloud] = {
     "aliyun/oss": Aliyun("oss"),
     "aliyun/ram": Aliyun("ram", "2015-05-01"),
     "aliyun/sts": Aliyun("sts", "2015-04-01"),
+    "aliyun/dashscope": ModelStudio("models"),
     "open/anthropic": Open("models", "anthropic-version: 2023-06-01"),
     "open/openai": ModelStudio("models"),
 }
