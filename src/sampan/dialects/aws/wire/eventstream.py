@@ -12,7 +12,7 @@ import zlib
 from collections.abc import AsyncGenerator, AsyncIterator, Mapping
 from typing import Any
 
-from sampan.dialects.aws.wire.model import Error, Shape
+from sampan.dialects.aws.wire.model import Error, Member, Shape
 from sampan.dialects.aws.wire.protocol import Format, Refusal, said
 
 _STRING = 7  # the type of a header that is a text: no service sends others
@@ -37,6 +37,12 @@ def header(name: str, value: str) -> bytes:
     """One header: its name's length, its name, its type (a text's), its value's length, its value."""
     raw, text = name.encode(), value.encode("utf-8", "replace")
     return b"".join((bytes((len(raw),)), raw, _TEXT.pack(_STRING, len(text)), text))
+
+
+_CONTENTS = {
+    "blob": header(":content-type", "application/octet-stream"),
+    "string": header(":content-type", "text/plain"),
+}
 
 
 class EventBody:
@@ -64,6 +70,7 @@ class EventBody:
         self._errors = errors
         self._first = first
         self._content = header(":content-type", body.content)
+        self._headers: dict[str, bytes] = {}  # of each kind of event: most messages of a stream are of one
 
     async def chunks(self) -> AsyncIterator[bytes]:
         """A message for each event, as soon as it is there."""
@@ -81,14 +88,25 @@ class EventBody:
     def _message(self, event: Event) -> bytes:
         ((name, values),) = event.items()
         shape = self._shape.members[name].shape
-        payload = next((member for member in shape.members.values() if member.location == "eventpayload"), None)
+        headers = self._headers.get(name)
+        if headers is None:
+            headers = self._headers[name] = _event(name) + self._content_of(shape)
+        payload = _payload(shape)
         if payload is None:
-            return message(_event(name) + self._content, self._format.compose(shape, values))
-        value, kind = values[payload.name], payload.shape.type
-        if kind in ("blob", "string"):
-            content = header(":content-type", "application/octet-stream" if kind == "blob" else "text/plain")
-            return message(_event(name) + content, value if kind == "blob" else value.encode("utf-8", "replace"))
-        return message(_event(name) + self._content, self._format.compose(payload.shape, value))
+            return message(headers, self._format.compose(shape, values))
+        value = values[payload.name]
+        match payload.shape.type:
+            case "blob":
+                return message(headers, value)
+            case "string":
+                return message(headers, value.encode("utf-8", "replace"))
+        return message(headers, self._format.compose(payload.shape, value))
+
+    def _content_of(self, shape: Shape) -> bytes:
+        """The header that says what an event's payload is."""
+        payload = _payload(shape)
+        kind = payload.shape.type if payload is not None else ""
+        return _CONTENTS.get(kind, self._content)
 
     def _refused(self, refusal: Refusal) -> bytes:
         """An error that the model expects here is an exception, with a payload of its shape; any other has a code."""
@@ -103,3 +121,8 @@ class EventBody:
 
 def _event(name: str) -> bytes:
     return header(":message-type", "event") + header(":event-type", name)
+
+
+def _payload(shape: Shape) -> Member | None:
+    """The member of an event that is its whole payload, if one is."""
+    return next((member for member in shape.members.values() if member.location == "eventpayload"), None)
