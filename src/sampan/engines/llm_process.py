@@ -6,6 +6,7 @@ import asyncio
 import contextlib
 import json
 import logging
+import os
 import sys
 from collections import deque
 from pathlib import Path
@@ -60,6 +61,7 @@ class ModelProcess:
             stdout=asyncio.subprocess.PIPE,
             stderr=asyncio.subprocess.PIPE,
             start_new_session=True,  # Ctrl-C on a terminal is for us
+            env=os.environ | ({"OMP_NUM_THREADS": str(self.settings.threads)} if self.settings.threads else {}),
         )
         self._tasks = [asyncio.create_task(self._listen()), asyncio.create_task(self._complaints())]
 

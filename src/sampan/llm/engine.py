@@ -27,6 +27,7 @@ from sampan.llm.runner import Runner
 from sampan.llm.scheduler import Scheduler, Work
 from sampan.llm.sequence import Sequence
 from sampan.llm.text import Text
+from sampan.llm.turns import Turn, Turns
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,7 +122,7 @@ class Engine:
         self._groups: dict[int, _Group] = {}
         self._of: dict[Sequence, Answer] = {}
         self._count = 0
-        self._arrivals = 0
+        self._turns = Turns()
         self._stepping = threading.Lock()
         self._adding = threading.Lock()
         self._queues: dict[int, asyncio.Queue[Update]] = {}
@@ -286,23 +287,24 @@ class Engine:
             trouble = str(error)
         count = 1 if sampling.beams else sampling.best_of or sampling.n
         for index in range(count):
+            turn = self._turns.take(request.tenant, len(request.prompt), sampling.tokens_max)
             # Answers of one request differ; the first is the one that a single answer would be.
-            self._start(group, self._sequence(request_id, request, index, seed + index * 0x9E3779B9), trouble)
+            sequence = self._sequence(request_id, request, index, seed + index * 0x9E3779B9, turn)
+            self._start(group, sequence, trouble)
 
-    def _sequence(self, request_id: int, request: Request, index: int, seed: int) -> Sequence:
+    def _sequence(self, request_id: int, request: Request, index: int, seed: int, turn: Turn) -> Sequence:
         limit = self.length_max if self.traits.paged else 0
         kind: tuple[object, ...] = (self.adapters.version(request.adapter),)
         edge = self.traits.stretched_from
         if edge is not None:  # keys depend on the prompt's length once it exceeds the trained one
             limit = max(edge, len(request.prompt))
             kind += (len(request.prompt) if len(request.prompt) > edge else 0,)
-        self._arrivals += 1
         deadline = None if request.deadline_s is None else self._clock() + request.deadline_s
         return Sequence(
             request,
             request_id=request_id,
             index=index,
-            arrival=self._arrivals,
+            turn=turn,
             seed=seed,
             root=self.blocks.root(kind),
             shared_limit=limit,
@@ -345,6 +347,8 @@ class Engine:
     # --- a step --------------------------------------------------------------------------------------------------
 
     def _run(self, work: list[Work]) -> None:
+        for item in work:
+            self._turns.begun(item.sequence.turn)
         tweak = self.adapters.tweak([(item.sequence.request.adapter, item.count) for item in work])
         hidden = self.runner.hidden(work, tweak)
         if self._draft_tokens:
@@ -445,7 +449,7 @@ class Engine:
         if change is None:
             return
         for parent, token in change.forks:
-            child = self._sequence(parent.request_id, parent.request, 0, parent.seed)
+            child = self._sequence(parent.request_id, parent.request, 0, parent.seed, parent.turn)
             child.tokens = [*parent.tokens, token]
             copy = self.scheduler.fork(parent, child)
             if copy is not None:

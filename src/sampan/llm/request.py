@@ -116,6 +116,7 @@ class Request:
     priority: int = 0  # higher goes first, and may pre-empt lower
     deadline_s: float | None = None  # from now; what is there by then is the answer
     adapter: str | None = None
+    tenant: str = ""  # who asks: those who wait take turns
     thinking: Thinking | None = None
 
 

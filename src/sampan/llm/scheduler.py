@@ -1,7 +1,7 @@
 """Which sequences run in the next step, and how many tokens of each.
 
 Every step has a budget of tokens. Sequences that need one more token to go on come first, then those whose prompt is
-still being read, in pieces that fit; then new ones are admitted, in order of priority and arrival. When the cache is
+still being read, in pieces that fit; then new ones are admitted, in order of priority and turn. When the cache is
 full, the last in that order is sent back to wait: it keeps its tokens, and computes them again later.
 """
 

@@ -9,6 +9,7 @@ from torch import Tensor
 
 from sampan.llm.blocks import Blocks
 from sampan.llm.request import Request
+from sampan.llm.turns import Turn
 
 
 class Sequence:
@@ -21,14 +22,14 @@ class Sequence:
         *,
         request_id: int,
         index: int,
-        arrival: int,
+        turn: Turn,
         seed: int,
         root: int,
         shared_limit: int,
         length_max: int,
         deadline: float | None = None,
     ) -> None:
-        self.request, self.request_id, self.index, self.arrival, self.seed = request, request_id, index, arrival, seed
+        self.request, self.request_id, self.index, self.turn, self.seed = request, request_id, index, turn, seed
         self.tokens = list(request.prompt)
         self.prompt_length = len(self.tokens)
         self.length_max = min(length_max, self.prompt_length + request.sampling.tokens_max)
@@ -58,9 +59,9 @@ class Sequence:
         return self.tokens[self.prompt_length :]
 
     @property
-    def order(self) -> tuple[int, int]:
-        """Who goes first: higher priority, then earlier arrival."""
-        return (-self.request.priority, self.arrival)
+    def order(self) -> tuple[int, float, int]:
+        """Who goes first: higher priority, then an earlier turn."""
+        return (-self.request.priority, *self.turn)
 
     def follows(self, length: int, guess: int) -> bool:
         """Whether the first `guess` guesses came true, since there were `length` tokens."""
