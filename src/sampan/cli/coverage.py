@@ -17,8 +17,11 @@ TITLES = {
     "aliyun/oss": "Alibaba Cloud OSS",
     "aws/iam": "AWS IAM",
     "aws/sts": "AWS STS",
+    "aws/bedrock": "Amazon Bedrock",
+    "aws/bedrock-runtime": "Amazon Bedrock Runtime",
     "aliyun/ram": "Alibaba Cloud RAM",
     "aliyun/sts": "Alibaba Cloud STS",
+    "aliyun/dashscope": "Alibaba Cloud Model Studio (DashScope)",
     "open/anthropic": "Anthropic Messages",
     "open/openai": "OpenAI",
 }

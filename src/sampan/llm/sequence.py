@@ -9,7 +9,6 @@ from torch import Tensor
 
 from sampan.llm.blocks import Blocks
 from sampan.llm.request import Request
-from sampan.llm.turns import Turn
 
 
 class Sequence:
@@ -22,14 +21,14 @@ class Sequence:
         *,
         request_id: int,
         index: int,
-        turn: Turn,
+        arrival: int,
         seed: int,
         root: int,
         shared_limit: int,
         length_max: int,
         deadline: float | None = None,
     ) -> None:
-        self.request, self.request_id, self.index, self.turn, self.seed = request, request_id, index, turn, seed
+        self.request, self.request_id, self.index, self.arrival, self.seed = request, request_id, index, arrival, seed
         self.tokens = list(request.prompt)
         self.prompt_length = len(self.tokens)
         self.length_max = min(length_max, self.prompt_length + request.sampling.tokens_max)
@@ -37,8 +36,10 @@ class Sequence:
         self.computed = 0
         self.shared: int | None = None  # prompt tokens found in the cache when first admitted
         self.preemptions = 0
+        self.rested = 0  # with so many tokens it has nothing to ask for
         self.draft: list[int] = []  # guesses for the tokens after the last, to be checked in the next step
         self.blocks: list[int] = []
+        self.turn = 0  # given when it first waits
         self.state: Any = None  # of a model without pages: the runner's own, for `computed` tokens
         self._root, self._shared_limit = root, shared_limit  # within this many tokens, blocks are shared
         self._serials: list[int] = []
@@ -59,9 +60,9 @@ class Sequence:
         return self.tokens[self.prompt_length :]
 
     @property
-    def order(self) -> tuple[int, float, int]:
-        """Who goes first: higher priority, then an earlier turn."""
-        return (-self.request.priority, *self.turn)
+    def order(self) -> tuple[int, int, int]:
+        """Who goes first: higher priority, then whose turn it is, then earlier arrival."""
+        return (-self.request.priority, self.turn, self.arrival)
 
     def follows(self, length: int, guess: int) -> bool:
         """Whether the first `guess` guesses came true, since there were `length` tokens."""

@@ -1,37 +1,34 @@
-"""Whose turn it is: callers who wait share the model evenly, however much each of them asks.
+"""Whose turn it is, when several callers wait at once.
 
-Start-time fair queueing (Goyal, Vin and Cheng, 1996). Every caller has a virtual time, which advances by what its
-requests cost; each request may begin at its caller's, but not before those that have begun already. One caller alone is
-served in order of arrival.
+A sequence gets a number when it arrives, and lower ones go first: the number after the caller's last, or after the one
+that was served last, whichever is greater. So callers who wait are served in rotation, and one who comes back after a
+pause gets no credit for it. This is start-time fair queueing (Goyal, Vin and Cheng, 1996), every sequence of the same
+weight: while two callers wait, what they are given never differs by more than two.
 """
 
 from __future__ import annotations
 
-import itertools
+KEPT_MAX = 1024  # callers remembered before those of the past are dropped
 
-ANSWER_TOKENS = 512  # how long an answer is thought to become that may be longer
-TENANTS_MAX = 1024  # callers that are remembered
-
-Turn = tuple[float, int]
+_Line = tuple[str | None, int]  # caller, priority
 
 
 class Turns:
-    """Gives requests their places in the queue: the smaller goes first."""
+    """Priorities are lines of their own: what is served in one moves nobody in another."""
 
     def __init__(self) -> None:
-        self._now = 0.0
-        self._next: dict[str, float] = {}
-        self._serials = itertools.count(1)
+        self._last: dict[_Line, int] = {}
+        self._served: dict[int, int] = {}
 
-    def take(self, tenant: str, prompt_tokens: int, answer_tokens: int) -> Turn:
-        """A place for a request of a caller."""
-        start = max(self._now, self._next.get(tenant, 0.0))
-        self._next[tenant] = start + prompt_tokens + min(answer_tokens, ANSWER_TOKENS)
-        if len(self._next) > TENANTS_MAX:  # those who are behind the middle catch up with it, and can be forgotten
-            self._now = max(self._now, sorted(self._next.values())[TENANTS_MAX // 2])
-            self._next = {name: after for name, after in self._next.items() if after > self._now}
-        return start, next(self._serials)
+    def take(self, tenant: str | None, priority: int) -> int:
+        """The number of one more sequence."""
+        line = (tenant, priority)
+        number = max(self._last.get(line, 0), self._served.get(priority, 0)) + 1
+        self._last[line] = number
+        return number
 
-    def begun(self, turn: Turn) -> None:
-        """The request that had this place is being answered."""
-        self._now = max(self._now, turn[0])
+    def serve(self, number: int, priority: int) -> None:
+        """The sequence with that number begins to run."""
+        self._served[priority] = max(self._served.get(priority, 0), number)
+        if len(self._last) > KEPT_MAX:  # a number that was passed says no more than none
+            self._last = {line: last for line, last in self._last.items() if last > self._served.get(line[1], 0)}

@@ -190,7 +190,7 @@ _BEDROCK = {
     "StopModelInvocationJob": "inference:CancelBatch",
     "PutModelInvocationLoggingConfiguration": "inference:SetLogging",
 }
-_BEDROCK_ALSO = {"Rerank": "inference:Rank"}
+_BEDROCK_ALSO = {"Rerank": "inference:Rank", "GetFoundationModelAvailability": "inference:GetModel"}
 # Bedrock keeps its files in S3, and no conversations; the rest is for whoever runs this Sampan.
 _BEDROCK_UNNAMED = """
 inference:PutFile inference:GetFile inference:ReadFile inference:ListFiles inference:DeleteFile
