@@ -47,7 +47,6 @@ from sampan.engines.folder import DataFolder, FolderError
 from sampan.engines.limiter import FileLimiter
 from sampan.engines.llm_host import hosting
 from sampan.engines.llm_local import LocalEngine
-from sampan.engines.llm_local import LocalEngine
 from sampan.engines.llm_upstream import UpstreamEngine
 from sampan.engines.nonces import NonceTable
 from sampan.engines.sealer import AesSealer, load_key

@@ -26,6 +26,7 @@ from bench.sign import Signer, canonical_query
 from bench.sign_aliyun import AcsSigner, OssSigner
 from sampan import app
 from sampan.config import Config
+from sampan.dialects.open.openai.batches import DOOR, OpenAiDoor
 from sampan.engines.blobs_memory import MemoryBlobs
 from sampan.engines.clock_system import SystemChance
 from sampan.engines.digests import LibraryDigests
@@ -116,6 +117,7 @@ class House:
                 engines=engines,
                 operator=ROOT_ACCOUNT,
                 log=logging.getLogger("sampan.test"),
+                doors={DOOR: OpenAiDoor()},
                 fixed=models,
             )
         )
@@ -313,6 +315,12 @@ class House:
         act = lambda command: self.act("root", command)  # noqa: E731
         act(em.Deploy(model="smew", backends=(em.Backend(em.EngineKind.LOCAL, "/tern"),)))
         ask = em.Ask(messages=(em.Message(em.Role.USER, (em.Part(text=SESAME),)),))
+        body = Bytes(SESAME.encode())
+        self.facts["file"] = act(em.PutFile(name="a", purpose="batch", body=body, prefix="file-")).id
+        batch = em.CreateBatch(
+            door="open/openai", endpoint="/v1/chat/completions", input_file=self.facts["file"], window_s=3600
+        )
+        self.facts["batch"] = act(batch).id
         self.facts["turn"] = act(em.Generate(model="tern", ask=ask, keep=True, note=b"{}", prefix="resp_")).id
 
     def _token(self) -> None:

@@ -70,6 +70,18 @@ ANTHROPIC: list[tuple[str, Sample]] = [
 ]
 
 _CHAT = '"model": "tern", "messages": [{"role": "user", "content": "Hi"}]'
+_FORM = """\
+--x\r
+Content-Disposition: form-data; name="purpose"\r
+\r
+batch\r
+--x\r
+Content-Disposition: form-data; name="file"; filename="a.jsonl"\r
+\r
+{}\r
+--x--\r
+"""
+_BATCH = '{"input_file_id": "{file}", "endpoint": "/v1/chat/completions", "completion_window": "24h"}'
 _INPUT = '{"model": "tern", "input": "Hi"}'
 _RANK = '{"model": "auk", "query": "a", "documents": ["a"]}'
 
@@ -118,4 +130,24 @@ OPENAI: list[tuple[str, Sample]] = [
     ),
     ("tokenize", sample("POST /tokenize", "sfm:CountTokens model/tern", body='{"model": "tern", "prompt": "Hi"}')),
     ("detokenize", sample("POST /detokenize", "sfm:CountTokens model/tern", body='{"model": "tern", "tokens": [97]}')),
+    (
+        "createFile",
+        sample(
+            "POST /v1/files",
+            "sfm:UploadFile file/",
+            body=_FORM,
+            headers={"content-type": "multipart/form-data; boundary=x"},
+        ),
+    ),
+    ("listFiles", sample("GET /v1/files", "sfm:ListFiles file/")),
+    ("retrieveFile", sample("GET /v1/files/{file}", "sfm:GetFile file/{file}")),
+    ("downloadFile", sample("GET /v1/files/{file}/content", "sfm:DownloadFile file/{file}")),
+    ("deleteFile", sample("DELETE /v1/files/{file}", "sfm:DeleteFile file/{file}")),
+    (
+        "createBatch",
+        sample("POST /v1/batches", "sfm:CreateBatch batch/", "sfm:DownloadFile file/{file}", body=_BATCH),
+    ),
+    ("listBatches", sample("GET /v1/batches", "sfm:ListBatches batch/")),
+    ("retrieveBatch", sample("GET /v1/batches/{batch}", "sfm:GetBatch batch/{batch}")),
+    ("cancelBatch", sample("POST /v1/batches/{batch}/cancel", "sfm:CancelBatch batch/{batch}")),
 ]
