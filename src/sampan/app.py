@@ -23,6 +23,7 @@ from types import MappingProxyType
 
 from sampan import __version__
 from sampan.config import Config
+from sampan.dialects.aliyun.dashscope.dialect import DashScopeDialect
 from sampan.dialects.aliyun.oss.dialect import OssDialect
 from sampan.dialects.aliyun.ram import provided as ram
 from sampan.dialects.aliyun.ram.dialect import RamDialect
@@ -264,6 +265,7 @@ def dialects(config: Config) -> tuple[Dialect, ...]:
         OssDialect(config.domains, config.region_aliyun),
         RamDialect(config.region_aliyun, nonces),
         AliyunStsDialect(config.region_aliyun, nonces),
+        DashScopeDialect(),
         AnthropicDialect(),
         OpenAiDialect(),
     )

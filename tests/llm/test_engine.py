@@ -220,6 +220,23 @@ def test_a_model_gone_mad_harms_only_its_own_request(models):
     assert tokens(whole) == reference.greedy(folder, prompt, COUNT)
 
 
+def test_what_a_mad_request_leaves_in_the_cache_harms_nobody(models, monkeypatch):
+    """It is cancelled before anybody has seen that it is mad; on the path that pads sequences to one length."""
+    from sampan.llm.models import decoder
+
+    monkeypatch.setattr(decoder.native, "kernels", lambda *_: None)
+    folder = models("llama3")
+    made = engine(folder, step_tokens_max=16)
+    with torch.inference_mode():
+        made.model.embedding[17] = float("nan")
+    one = made.add(ask([17] * 40))
+    made.step()
+    made.cancel(one)
+    prompts = [[token if token != 17 else 18 for token in reference.prompt(length, length)] for length in (3, 30, 9)]
+    for prompt, answers in zip(prompts, made.run([ask(prompt) for prompt in prompts]), strict=True):
+        assert tokens(answers) == reference.greedy(folder, prompt, COUNT)
+
+
 def test_generate_streams_and_leaving_early_cancels(models):
     folder = models("qwen3")
     made = engine(folder)

@@ -6,6 +6,7 @@ import argparse
 import json
 import sys
 import time
+from collections import Counter
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
@@ -72,6 +73,7 @@ def _parser() -> argparse.ArgumentParser:
             one.add_argument("--prompt", type=int, default=512, help="tokens per prompt")
             one.add_argument("--tokens", type=int, default=32, help="tokens per answer")
             one.add_argument("--requests", type=int, nargs="+", default=[1, 8], help="requests at once")
+            one.add_argument("--profile", action="store_true", help="say where the time of a step goes")
             continue
         one.add_argument("--tokens", type=int, default=1024, help="at most so many tokens per answer")
         one.add_argument("--temperature", type=float, default=0.7)
@@ -162,6 +164,8 @@ def _chat(engine: Engine, given: argparse.Namespace) -> int:
 
 def _bench(engine: Engine, given: argparse.Namespace) -> int:
     generator = torch.Generator().manual_seed(0)
+    spent: Counter[str] = Counter()
+    engine.watch = lambda step: spent.update(step.seconds)
     sampling = Sampling(temperature=0, tokens_max=given.tokens, ignore_end=True)
     for count in given.requests:
         size = (count, given.prompt)
@@ -180,6 +184,9 @@ def _bench(engine: Engine, given: argparse.Namespace) -> int:
             f"prefill {count * given.prompt / (read - started):.0f} tokens/s, "
             f"decode {answered / (done - read):.1f} tokens/s"
         )
+    if given.profile:
+        whole = sum(spent.values())
+        print("time of steps:", ", ".join(f"{phase} {seconds / whole:.1%}" for phase, seconds in spent.items()))
     return 0
 
 
