@@ -259,9 +259,8 @@ class House:
         policy = iam({"Action": "s3:GetObject", "Resource": "*"})
         for name in ("zed", "ann"):
             self.user("root", name, team=SESAME)
-        act(
-            im.CreateEntity(ref=im.EntityRef(USER, "bea"), tags={"team": SESAME})
-        )  # who has nothing, and can be deleted
+        # Who has nothing, and can be deleted.
+        act(im.CreateEntity(ref=im.EntityRef(USER, "bea"), tags={"team": SESAME}))
         for ref in (crew, im.EntityRef(GROUP, "none")):
             act(im.CreateEntity(ref=ref, description=SESAME))
         act(im.CreateEntity(ref=helm, trust=iam(trust), description=SESAME, tags={"team": SESAME}))
@@ -282,6 +281,9 @@ class House:
             act(im.SetBoundary(ref=ref, policy="/read"))
         for name in ("ann", "zed"):
             act(im.PutLoginProfile(user=name, create=True, password="Harbour-12345!"))
+        for name in ("deck", "empty"):
+            act(im.CreateInstanceProfile(name=name, tags={"team": SESAME}))
+        act(im.SetInstanceRole(name="deck", role="helm", present=True))
         act(im.SetPasswordPolicy(policy=im.PasswordPolicy(chars_min=8)))
         self.facts["api_key"] = act(im.CreateApiKey(user="ann", form="ABSK")).key.key_id
         refusal = Decision(Outcome.IMPLICIT, "identity")
