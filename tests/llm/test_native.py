@@ -86,7 +86,7 @@ def test_values_that_are_not_finite_show():
 @pytest.mark.parametrize("name", ["qwen3", "llama3", "qwen2-sliding"])
 def test_models_run_without(models, name, monkeypatch):
     with_kernels = load(models(name))
-    monkeypatch.setattr(native, "_library", lambda: None)
+    monkeypatch.setattr(native, "library", lambda: None)
     without = load(models(name))
     assert without.kernels is None
     tokens = reference.prompt(20)

@@ -1,4 +1,4 @@
-"""The library's own kernels for the CPU (native.cpp), built once per machine by its C++ compiler and called by ctypes.
+"""The library's own kernels for the CPU (kernels/), built once per machine by its C++ compiler and called by ctypes.
 
 Where there is no compiler, nothing is lost but time: `kernels` returns None, and PyTorch's operations do the work.
 """
@@ -14,16 +14,17 @@ import platform
 import shutil
 import subprocess
 import tempfile
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import torch
 from torch import Tensor
 
-HEAD_MAX = 256  # as in native.cpp
+HEAD_MAX = 256  # as in attention.h
 LANES = 16
 _FLAGS = (
-    *("-O3", "-march=native", "-std=c++17", "-fPIC", "-fopenmp", "-w"),
+    *("-O3", "-std=c++17", "-fPIC", "-pthread", "-w"),
     # Sums may be reordered and traps ignored; NaN and infinity keep their meaning.
     "-fno-math-errno",
     "-fno-trapping-math",
@@ -129,45 +130,60 @@ def kernels(dtype: torch.dtype, device: torch.device, head: int) -> Kernels | No
     """The kernels for a model, or None where they do not apply."""
     if device.type != "cpu" or dtype not in _NAMES or head % LANES or head > HEAD_MAX:
         return None
-    library = _library()
-    return None if library is None else Kernels(library, dtype)
+    found = library()
+    return None if found is None else Kernels(found, dtype)
+
+
+def threads(count: int) -> None:
+    """How many threads the kernels use from now on, in the whole process."""
+    found = library()
+    if found is not None:
+        found.threads(count)
+
+
+def products() -> Callable[..., None]:
+    """The kernel behind `sampan.llm.products`. The library must be there."""
+    found = library()
+    assert found is not None
+    product = found["product"]
+    product.argtypes, product.restype = [_POINTER, _POINTER, _INT, _POINTER, _INT], None
+    return product
 
 
 @functools.cache
-def _library() -> ctypes.CDLL | None:
-    """The built library, from an earlier run if possible."""
-    source = Path(__file__).with_name("native.cpp")
+def library(*, portable: bool = False) -> ctypes.CDLL | None:
+    """The built library, from an earlier run if possible; None where it cannot be built. `portable` leaves out what
+    only some processors have: the form that others get, so that it can be tested here."""
+    source = Path(__file__).with_name("kernels") / "native.cpp"
     compiler = shutil.which("c++") or shutil.which("g++") or shutil.which("clang++")
     if compiler is None or not source.is_file():
         _log.info("no C++ compiler: PyTorch's operations are used alone")
         return None
     mark = hashlib.sha256()
-    for part in (source.read_bytes(), compiler.encode(), _processor().encode(), torch.__version__.encode()):
-        mark.update(part)
+    for part in sorted(source.parent.iterdir()):
+        mark.update(part.read_bytes())
+    flags = (*_FLAGS, "-DSAMPAN_PORTABLE") if portable else (*_FLAGS, "-march=native")
+    for word in (compiler, *flags, _processor()):
+        mark.update(word.encode())
     folder = Path.home() / ".cache" / "sampan" / "llm"
     path = folder / f"native-{mark.hexdigest()[:16]}.so"
     try:
         folder.mkdir(parents=True, exist_ok=True, mode=0o700)
         if not path.exists() or path.stat().st_uid != os.getuid():
-            _build(compiler, source, path)
+            _build([compiler, *flags, "-shared", str(source)], path)
         return ctypes.CDLL(str(path))
     except (OSError, subprocess.SubprocessError) as error:
         _log.warning("the native kernels cannot be built (%s): PyTorch's operations are used alone", error)
         return None
 
 
-def _build(compiler: str, source: Path, path: Path) -> None:
-    """Compile, and put in place whole. Linked to the OpenMP library that PyTorch brings: a second one in the process
-    would have threads of its own, which wait for work at the cost of PyTorch's."""
-    brought = sorted((Path(torch.__file__).parent / "lib").glob("libgomp*.so*"))
+def _build(command: list[str], path: Path) -> None:
+    """Compile, and put in place whole."""
     with tempfile.TemporaryDirectory(dir=path.parent) as folder:
-        compiled, linked = Path(folder) / "native.o", Path(folder) / "native.so"
-        compile_ = [compiler, *_FLAGS, "-c", str(source), "-o", str(compiled)]
-        link = [compiler, "-shared", str(compiled), "-o", str(linked)]
-        link += [str(brought[0])] if brought else ["-fopenmp"]
-        for command in (compile_, link):
-            subprocess.run(command, check=True, capture_output=True, timeout=_BUILD_SECONDS_MAX)  # noqa: S603
-        linked.replace(path)
+        made = Path(folder) / "native.so"
+        whole = [*command, "-o", str(made)]
+        subprocess.run(whole, check=True, capture_output=True, timeout=_BUILD_SECONDS_MAX)  # noqa: S603
+        made.replace(path)
 
 
 def _processor() -> str:

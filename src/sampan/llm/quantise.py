@@ -1,7 +1,8 @@
-"""Narrow weights: int8 with one scale per row, int4 with one scale per 32 weights. Activations stay bfloat16.
+"""Narrow weights: int8 with one scale per row, int4 with one scale per 32 weights.
 
-The products are PyTorch's own CPU kernels. With many rows, where arithmetic and not memory is the limit, the weights
-are widened and multiplied as bfloat16, which was measured to be faster.
+The products are the library's own (`sampan.llm.products`), which round activations to int8 with a scale per 32 of
+them. Where those cannot be built, they are PyTorch's, with activations in bfloat16; there, with many rows, where
+arithmetic and not memory is the limit, the weights are widened, which was measured to be faster.
 """
 
 from __future__ import annotations
@@ -12,6 +13,7 @@ import torch
 import torch.nn.functional as functional
 from torch import Tensor
 
+from sampan.llm import products
 from sampan.llm.models.layers import Dense, Linear, linear
 
 GROUP = 32  # weights that share a scale in int4
@@ -20,7 +22,7 @@ HEAD_ROWS = 65_536  # a weight this tall is the output head: it stays at int8, w
 _INT4_ROWS = 64  # the int4 kernel takes multiples of this
 
 
-class Int8:
+class TorchInt8:
     """y = x (scale * W8)^T + b"""
 
     def __init__(self, weight: Tensor, bias: Tensor | None = None) -> None:
@@ -41,13 +43,13 @@ class Int8:
         return 0.0 if self._bias is None else self._bias
 
 
-class Int4:
+class TorchInt4:
     """y = x W4^T + b, the weights in PyTorch's packed form."""
 
     def __init__(self, weight: Tensor, bias: Tensor | None = None) -> None:
         self.shape = (weight.shape[0], weight.shape[1])
         levels, scale = int4(weight)
-        self._packed = torch.ops.aten._convert_weight_to_int4pack_for_cpu(levels + 8, 1)
+        self._packed = torch.ops.aten._convert_weight_to_int4pack_for_cpu(levels.int() + 8, 1)
         # [groups, rows, (scale, zero)]: w = (level - 8) * scale + zero
         self._scales = torch.stack((scale.T, torch.zeros_like(scale.T)), -1).to(torch.bfloat16).contiguous()
         self._bias = None if bias is None else bias.to(torch.bfloat16)
@@ -66,32 +68,37 @@ def int8(weight: Tensor) -> tuple[Tensor, Tensor]:
 
 
 def int4(weight: Tensor) -> tuple[Tensor, Tensor]:
-    """Whole numbers in -8..7 (int32) and a scale per row and group. The extreme weight of a group falls on -8, which
+    """Whole numbers in -8..7 and a scale per row and group. The extreme weight of a group falls on -8, which
     uses all sixteen levels."""
     groups = weight.float().view(weight.shape[0], -1, GROUP)
     extreme = groups.gather(2, groups.abs().argmax(2, keepdim=True)).squeeze(2)
     scale = extreme / -8
     scale = torch.where(scale.abs() < 1e-12, torch.full_like(scale, 1e-12), scale)
     scale = scale.to(torch.bfloat16).float()  # as it will be stored
-    levels = (groups / scale.unsqueeze(2)).round_().clamp_(-8, 7).to(torch.int32)
+    levels = (groups / scale.unsqueeze(2)).round_().clamp_(-8, 7).to(torch.int8)
     return levels.view(weight.shape), scale
 
 
 def narrow8(weight: Tensor, bias: Tensor | None = None) -> Linear:
-    """int8 where the kernels take it."""
-    return Int8(weight, bias) if _fits(weight) else linear(weight, bias)
+    """int8 where there is a kernel for it."""
+    if not _fits(weight):
+        return linear(weight, bias)
+    if not products.available():
+        return TorchInt8(weight, bias)
+    return products.int8(*int8(weight), bias)
 
 
 def narrow4(weight: Tensor, bias: Tensor | None = None) -> Linear:
-    """int4 where the kernels take it, int8 for the output head and for what does not divide."""
-    rows, width = weight.shape
-    if not _fits(weight) or rows >= HEAD_ROWS or rows % _INT4_ROWS or width % GROUP:
+    """int4 where there is a kernel for it, int8 for the output head."""
+    if not _fits(weight) or weight.shape[0] >= HEAD_ROWS:
         return narrow8(weight, bias)
-    return Int4(weight, bias)
+    if products.available():
+        return products.int4(*int4(weight), None, bias)
+    return TorchInt4(weight, bias) if weight.shape[0] % _INT4_ROWS == 0 else TorchInt8(weight, bias)
 
 
 def _fits(weight: Tensor) -> bool:
-    return bool(weight.device.type == "cpu" and weight.dtype == torch.bfloat16 and weight.shape[1] % 32 == 0)
+    return bool(weight.device.type == "cpu" and weight.dtype == torch.bfloat16 and weight.shape[1] % GROUP == 0)
 
 
 FORMS: dict[str, Callable[[Tensor, Tensor | None], Linear]] = {

@@ -16,6 +16,7 @@ from sampan.llm.models.layers import Linear
 from sampan.llm.models.mlp import Gated, Mixture, Tweak
 from sampan.llm.models.rope import Rotary
 from sampan.llm.models.steps import Steps, TorchSteps
+from sampan.llm.products import Panels
 
 
 @dataclass(slots=True)
@@ -78,6 +79,7 @@ class Decoder:
 
     def hidden(self, batch: Batch, cache: Cache) -> Tensor:
         """The last layer's normed states, [tokens, hidden]; the batch's keys and values are now in the cache."""
+        native.threads(torch.get_num_threads())
         rotation = self.rotary(batch.positions, batch.lengths, self.dtype)
         x = functional.embedding(batch.tokens, self.embedding)
         steps, eps = self.steps, self.config.norm_eps
@@ -93,6 +95,8 @@ class Decoder:
         """[rows, vocabulary] in float32 (float64 for a float64 model)."""
         if self.head is None:
             raise ValueError("this model has no output head")
+        if isinstance(self.head, Panels):
+            return self.head.exact(hidden)
         out = self.head(hidden)
         return out if out.dtype == torch.float64 else out.float()
 
