@@ -36,6 +36,7 @@ _NAMES = {torch.bfloat16: "bf16", torch.float32: "f32"}
 _POINTER, _INT, _FLOAT = ctypes.c_void_p, ctypes.c_int, ctypes.c_float
 _SIGNATURES: dict[str, list[Any]] = {
     "attend": [_POINTER] * 6 + [_INT] * 5 + [_FLOAT, _POINTER],
+    "attend_many": [_POINTER] * 4 + [_INT] * 6 + [_FLOAT, _POINTER],
     "add_norm": [_POINTER] * 4 + [_INT] * 2 + [_FLOAT],
     "enter": [_POINTER] * 9 + [_INT] * 4 + [_FLOAT],
     "gate": [_POINTER] * 2 + [_INT] * 2,
@@ -52,7 +53,8 @@ class Kernels:
             found.argtypes, found.restype = _SIGNATURES[name], None
             return found
 
-        self._attend, self._add_norm = function("attend"), function("add_norm")
+        self._attend, self._attend_many = function("attend"), function("attend_many")
+        self._add_norm = function("add_norm")
         self._enter, self._gate = function("enter"), function("gate")
 
     def attend(
@@ -78,6 +80,24 @@ class Kernels:
             out.data_ptr(),
         )
         return out
+
+    def attend_many(self, query: Tensor, keys: Tensor, values: Tensor, slots: Tensor, window: int, out: Tensor) -> None:
+        """Into `out`, [rows, heads * head]: the queries are the last tokens of those in `slots`."""
+        rows, heads, head = query.shape
+        self._attend_many(
+            query.data_ptr(),
+            keys.data_ptr(),
+            values.data_ptr(),
+            slots.data_ptr(),
+            rows,
+            slots.shape[0],
+            heads,
+            keys.shape[1],
+            head,
+            window,
+            head**-0.5,
+            out.data_ptr(),
+        )
 
     def add_norm(self, x: Tensor, added: Tensor | None, weight: Tensor, eps: float) -> Tensor:
         """Add to `x` in place, and return its norm."""

@@ -1,4 +1,5 @@
-"""Matrix products by the library's own kernels (kernels/products.h): weights in bfloat16, int8 or int4, rows few or many.
+"""Matrix products by the library's own kernels (kernels/products.h): weights in bfloat16, int8 or int4, and rows few
+or many.
 
 Weights are brought once into panels of 32 outputs, in the order in which a product reads them. A row's answer does not
 depend on the other rows, to the last bit.

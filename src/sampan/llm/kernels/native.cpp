@@ -3,7 +3,7 @@
 //
 // Plain C interface, called through ctypes; built for the machine it runs on (see native.py).
 
-#include "attention.h"
+#include "many.h"
 #include "products.h"
 #include "steps.h"
 
@@ -47,6 +47,10 @@ extern "C" void product(const Linear *linear, const bf16 *x, int rows, void *y, 
                                   const int32_t *lengths, int rows, int heads, int kv_heads, int head, int window,     \
                                   float scale, T *out) {                                                               \
         attend(q, k, v, slots, starts, lengths, rows, heads, kv_heads, head, window, scale, out);                      \
+    }                                                                                                                  \
+    extern "C" void attend_many_##name(const T *q, const T *k, const T *v, const int64_t *slots, int count, int length, \
+                                       int heads, int kv_heads, int head, int window, float scale, T *out) {           \
+        attend_many(q, k, v, slots, count, length, heads, kv_heads, head, window, scale, out);                         \
     }                                                                                                                  \
     extern "C" void add_norm_##name(T *x, const T *added, const T *weight, T *out, int rows, int n, float eps) {       \
         add_norm(x, added, weight, out, rows, n, eps);                                                                 \

@@ -6,9 +6,7 @@
 
 #pragma once
 
-#include <cstdlib>
-#include <memory>
-
+#include "scratch.h"
 #include "team.h"
 #include "vector.h"
 
@@ -26,22 +24,6 @@ inline void fetch_panel(const char *at, int lines) {
         __builtin_prefetch(at + 8192 + i * 64, 0, 2);
         __builtin_prefetch(at + 512 + i * 64, 0, 3);
     }
-}
-
-// Memory of the calling thread for one product: kept, because pages that are given back cost more than the product.
-inline void *scratch(size_t bytes) {
-    struct Memory {
-        void *at = nullptr;
-        size_t size = 0;
-        ~Memory() { std::free(at); }
-    };
-    static thread_local Memory mine;
-    if (bytes > mine.size) {
-        std::free(mine.at);
-        mine.size = (bytes + 4095) / 4096 * 4096;
-        mine.at = std::aligned_alloc(4096, mine.size);
-    }
-    return mine.at;
 }
 
 // What becomes of a tile of sums: bias added, then stored in the type of the output.
@@ -72,7 +54,7 @@ template <typename Y> struct Sink {
 // product takes two cycles, two multiplications in float32 are twice as fast, and they are exact.
 
 struct Wide {
-    static constexpr int ROWS = 12;  // 24 sums, in registers
+    static constexpr int ROWS = IN_REGISTERS / 2;
     const uint16_t *weights;
     int width;
 
@@ -168,7 +150,7 @@ struct Narrow {
 
 // int8: [panels, inputs / 4, outputs, 4], 128 added; one scale for each output.
 struct Int8 : Narrow {
-    static constexpr int ROWS = 6;  // 12 sums of whole numbers and 12 of floats, in registers
+    static constexpr int ROWS = IN_REGISTERS < 8 ? 2 : IN_REGISTERS / 4;  // two sums of whole numbers and two of floats
     const uint8_t *weights;
     const float *scales;
 
@@ -205,7 +187,7 @@ struct Int8 : Narrow {
 // bytes, whose low halves are the first four inputs and whose high halves the next four. Levels are 0 to 15:
 // weight = (level - 8) * scale + shift.
 template <bool SHIFTED> struct Int4 : Narrow {
-    static constexpr int ROWS = 6;
+    static constexpr int ROWS = Int8::ROWS;
     const uint8_t *weights;
 
     template <int R> void tile(const void *x, int panel, vf (*sums)[2]) const {

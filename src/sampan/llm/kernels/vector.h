@@ -19,6 +19,11 @@
 namespace {
 
 constexpr int LANES = 16;
+#ifdef SAMPAN_AVX512
+constexpr int IN_REGISTERS = 24;  // vectors of sums that stay in registers
+#else
+constexpr int IN_REGISTERS = 6;
+#endif
 typedef float vf __attribute__((vector_size(64), aligned(4)));
 typedef uint32_t vu __attribute__((vector_size(64), aligned(4)));
 typedef int32_t vi __attribute__((vector_size(64), aligned(4)));
@@ -65,6 +70,9 @@ inline vu as_bits(vf x) {
 
 inline vf load(const float *at) { return *reinterpret_cast<const vf *>(at); }
 inline vu load_bits(const void *at) { return *reinterpret_cast<const vu *>(at); }
+// Masks are vectors of -1 for yes and 0 for no, as comparisons give them.
+inline vf where(vi mask, vf yes, vf no) { return as_float((as_bits(yes) & vu(mask)) | (as_bits(no) & ~vu(mask))); }
+inline vf larger(vf a, vf b) { return where(a > b, a, b); }  // b if either is NaN
 inline void store(vf x, float *at) { *reinterpret_cast<vf *>(at) = x; }
 #ifdef SAMPAN_AVX512
 inline vf load(const bf16 *at) {
@@ -74,6 +82,7 @@ inline vf load(const bf16 *at) {
 inline float total(vf x) { return _mm512_reduce_add_ps(x); }
 inline int32_t total(vi x) { return _mm512_reduce_add_epi32(__m512i(x)); }
 inline int32_t highest(vi x) { return _mm512_reduce_max_epi32(__m512i(x)); }
+inline float highest(vf x) { return _mm512_reduce_max_ps(x); }
 inline vf multiply_add(vf a, vf b, vf c) { return _mm512_fmadd_ps(a, b, c); }
 #else
 inline vf load(const bf16 *at) {
@@ -87,6 +96,11 @@ inline float total(vf x) {
 inline int32_t total(vi x) {
     int32_t out = 0;
     for (int i = 0; i < LANES; i++) out += x[i];
+    return out;
+}
+inline float highest(vf x) {
+    float out = x[0];
+    for (int i = 1; i < LANES; i++) out = x[i] > out ? x[i] : out;
     return out;
 }
 inline int32_t highest(vi x) {
@@ -114,22 +128,26 @@ inline void store(vf x, bf16 *at) {
     *reinterpret_cast<vh *>(at) = __builtin_convertvector(rounded, vh);
 }
 
-// e^x for x <= 0, good to about 1e-7: 2^n times a polynomial (Cephes' coefficients).
-inline float exponential(float x) {
-    x = x < -87.0f ? -87.0f : x;
-    float n = std::floor(x * 1.44269504088896341f + 0.5f);
-    float r = x - n * 0.693359375f + n * 2.12194440e-4f;
-    float p = 1.9875691500e-4f;
-    p = p * r + 1.3981999507e-3f;
+// The whole number nearest to x, as a float, and 2 to that power.
+inline float rounded(float x) { return std::floor(x + 0.5f); }
+inline float power(float n) { return float_of(uint32_t(int32_t(n) + 127) << 23); }
+inline float limited(float x) { return x < -87.0f ? -87.0f : x; }
+inline vf rounded(vf x) { return to_float(nearest(x)); }
+inline vf power(vf n) { return as_float(vu(__builtin_convertvector(n, vi) + 127) << 23); }
+inline vf limited(vf x) { return where(x < -87.0f, spread(-87.0f), x); }
+
+// e^x for x <= 0, good to about 1e-7: 2^n times a polynomial (Cephes' coefficients). For a float or a vector of them.
+template <typename F> F exponential(F x) {
+    x = limited(x);
+    F n = rounded(x * 1.44269504088896341f);
+    F r = x - n * 0.693359375f + n * 2.12194440e-4f;
+    F p = r * 1.9875691500e-4f + 1.3981999507e-3f;
     p = p * r + 8.3334519073e-3f;
     p = p * r + 4.1665795894e-2f;
     p = p * r + 1.6666665459e-1f;
     p = p * r + 5.0000001201e-1f;
     p = p * r * r + r + 1.0f;
-    int32_t bits = (int32_t(n) + 127) << 23;
-    float scale;
-    std::memcpy(&scale, &bits, 4);
-    return p * scale;
+    return p * power(n);
 }
 
 }  // namespace
