@@ -46,11 +46,34 @@ def render(figures: Figures) -> str:
     return "\n\n".join(parts) + "\n"
 
 
-def write_into_readme(tables: str) -> None:
+def render_identity(figures: Figures, goal_us: float) -> str:
+    """The tables of bench/identity.py, in Markdown."""
+    at = figures["machine"]
+    head = ["", "signature, µs", "policies, µs", "both, µs", "both, 99th percentile, µs"]
+    parts = ("opened", "allowed", "both", "p99")
+    body = [[name, *[_spread(row[part]) for part in parts]] for name, row in figures["rows"].items()]
+    first = figures["firsts_ms"]
+    met = "met" if figures["worst_us"] < goal_us else "missed"
+    return (
+        f"{at['date']}, commit {at['commit']}. {at['processor']}, {at['memory']}; {at['system']}. "
+        f"{figures['rounds']} rounds of {figures['requests']:,} requests, interleaved; medians, with the lowest and "
+        f"highest round in brackets.\n\n{_table(head, body)}\n\n"
+        f"The first request in a new worker, where all is read and compiled: {_spread(first['cold'])} ms; the first "
+        f"after a change by another worker: {_spread(first['changed'])} ms.\n\n"
+        f"Goal, less than {goal_us:g} µs for signature and policies together: {met}, at {_number(figures['worst_us'])} "
+        "µs for the slowest.\n"
+    )
+
+
+def _spread(value: Row) -> str:
+    return f"{_number(value['median'])} ({_number(value['low'])}–{_number(value['high'])})"
+
+
+def write_into_readme(tables: str, begin: str = BEGIN) -> None:
     """Replace what stands between the two marks."""
     old = README.read_text()
-    before, _, rest = old.partition(BEGIN)
-    README.write_text(f"{before}{BEGIN}\n\n{tables}\n{END}{rest.partition(END)[2]}")
+    before, _, rest = old.partition(begin)
+    README.write_text(f"{before}{begin}\n\n{tables}\n{END}{rest.partition(END)[2]}")
 
 
 def _table(head: list[str], body: list[list[str]]) -> str:

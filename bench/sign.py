@@ -18,19 +18,20 @@ EMPTY_SHA256 = hashlib.sha256(b"").hexdigest()
 
 @dataclass(frozen=True, slots=True)
 class Signer:
-    """Signs for one key pair, host, region and moment. Every request is signed on its own: nothing is reused but the
-    day's signing key, as in every SDK."""
+    """Signs for one key pair, host, region, service and moment. Every request is signed on its own: nothing is reused
+    but the day's signing key, as in every SDK."""
 
     key_id: str
     secret: str = field(repr=False)
     host: str
     when: datetime = field(default_factory=lambda: datetime.now(UTC))
     region: str = "us-east-1"
+    service: str = "s3"
     _key: bytes = field(init=False, repr=False)
 
     def __post_init__(self) -> None:
         key = ("AWS4" + self.secret).encode()
-        for word in (f"{self.when:%Y%m%d}", self.region, "s3", "aws4_request"):
+        for word in (f"{self.when:%Y%m%d}", self.region, self.service, "aws4_request"):
             key = hmac.digest(key, word.encode(), "sha256")
         object.__setattr__(self, "_key", key)
 
@@ -58,7 +59,7 @@ class Signer:
                 payload_sha256,
             ]
         )
-        scope = f"{stamp[:8]}/{self.region}/s3/aws4_request"
+        scope = f"{stamp[:8]}/{self.region}/{self.service}/aws4_request"
         digest = hashlib.sha256(canonical.encode()).hexdigest()
         signature = hmac.digest(self._key, f"AWS4-HMAC-SHA256\n{stamp}\n{scope}\n{digest}".encode(), "sha256").hex()
         headers["authorization"] = (

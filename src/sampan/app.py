@@ -17,7 +17,7 @@ import os
 import signal
 import sys
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from types import MappingProxyType
 
@@ -29,17 +29,24 @@ from sampan.dialects.aliyun.ram.dialect import RamDialect
 from sampan.dialects.aliyun.sts.dialect import AliyunStsDialect
 from sampan.dialects.aliyun.wire.openapi_signature import KEPT_MS
 from sampan.dialects.aliyun.wire.policy import RamReader
+from sampan.dialects.aws.bedrock.dialect import BedrockDialect, BedrockRuntimeDialect
 from sampan.dialects.aws.iam import provided as iam
 from sampan.dialects.aws.iam.dialect import IamDialect
 from sampan.dialects.aws.s3.dialect import S3Dialect
 from sampan.dialects.aws.sts.dialect import StsDialect
 from sampan.dialects.aws.wire.policy import IamReader
-from sampan.engines import authority, credentials
+from sampan.dialects.open.anthropic.dialect import AnthropicDialect
+from sampan.dialects.open.openai.batches import DOOR, OpenAiDoor
+from sampan.dialects.open.openai.dialect import OpenAiDialect
+from sampan.engines import authority, credentials, llm_host
 from sampan.engines.blobs_disk import DiskBlobs
 from sampan.engines.clock_system import SystemChance, SystemClock
 from sampan.engines.credentials import Credentials
 from sampan.engines.digests import LibraryDigests
 from sampan.engines.folder import DataFolder, FolderError
+from sampan.engines.limiter import FileLimiter
+from sampan.engines.llm_local import LocalEngine
+from sampan.engines.llm_upstream import UpstreamEngine
 from sampan.engines.nonces import NonceTable
 from sampan.engines.sealer import AesSealer, load_key
 from sampan.engines.store_sqlite import Damaged, SqliteStore
@@ -50,10 +57,16 @@ from sampan.gateway.contract import Dialect
 from sampan.gateway.dispatch import Dispatcher
 from sampan.gateway.guard import Guard
 from sampan.gateway.http import Reply
+from sampan.kernel.caller import Caller
+from sampan.kernel.command import Command
 from sampan.kernel.fault import Fault, Kind
 from sampan.kernel.policy import Reader
+from sampan.kernel.ports import Engine
 from sampan.services.identity.model import Language
 from sampan.services.identity.service import ROOT_ACCOUNT, Identity
+from sampan.services.inference.model import EngineKind
+from sampan.services.inference.service import Context as InferenceContext
+from sampan.services.inference.service import Inference
 from sampan.services.objects.service import Objects
 
 READERS: Mapping[Language, Reader] = MappingProxyType({Language.IAM: IamReader(), Language.RAM: RamReader()})
@@ -72,8 +85,13 @@ class Trouble(Exception):  # noqa: N818 - what a person would call it
 
 
 def credentials_file(config: Config) -> Path:
-    """Where the root's access key is kept."""
+    """Where the root's access key and its API key are kept."""
     return config.data / "credentials.toml"
+
+
+def known_root(config: Config) -> Credentials | None:
+    """The root's keys as the last start has written them. Raises OSError, or ValueError for a damaged file."""
+    return credentials.read(credentials_file(config))
 
 
 def server_file(config: Config) -> Path:
@@ -117,7 +135,10 @@ def prepare(config: Config) -> Iterator[Prepared]:
             counters.mkdir(mode=0o700, exist_ok=True)
             for old in counters.glob("*.counters"):
                 old.unlink()
-        yield Prepared(config, folder.run, SystemClock().now_ms(), root, certificates)
+        with contextlib.ExitStack() as beside:
+            with _troubles(config):
+                beside.enter_context(llm_host.hosting(counters, config.models_memory or None))
+            yield Prepared(config, folder.run, SystemClock().now_ms(), root, certificates)
     finally:
         folder.close()
 
@@ -152,22 +173,29 @@ def open_objects(config: Config) -> Iterator[Objects]:
 
 
 def _root(config: Config) -> Credentials:
-    """The root's credentials: the configuration's, else the file's, else new ones. Then all three agree."""
-    found = credentials.read(credentials_file(config))
+    """The root's keys, each of them the configuration's, else the file's, else new. Then all three agree."""
+    found = known_root(config)
     store = SqliteStore(config.data / "store")
     try:
         identity = _identity(config, store)
+        api_key = config.root_api_key or (found and found.api_key) or identity.new_api_key()
         if config.root_access_key_id:
-            wanted = Credentials(ROOT_ACCOUNT, config.root_access_key_id, config.root_access_key_secret)
+            pair = config.root_access_key_id, config.root_access_key_secret
         else:
-            wanted = found or Credentials(ROOT_ACCOUNT, *identity.new_credentials())
+            pair = (found.access_key_id, found.access_key_secret) if found else identity.new_credentials()
+        wanted = Credentials(ROOT_ACCOUNT, *pair, api_key)
         # The file first: a key that works, and that nobody knows, is worse than one that does not work yet.
         if wanted != found:
             credentials.write(credentials_file(config), wanted)
-        asyncio.run(identity.adopt_root(wanted.access_key_id, wanted.access_key_secret))
+        asyncio.run(_adopt(identity, wanted))
     finally:
         store.close()
     return wanted
+
+
+async def _adopt(identity: Identity, root: Credentials) -> None:
+    await identity.adopt_root(root.access_key_id, root.access_key_secret)
+    await identity.adopt_root_api_key(root.api_key)
 
 
 def _certificates(config: Config) -> authority.Certificates | None:
@@ -220,9 +248,13 @@ def dialects(config: Config) -> tuple[Dialect, ...]:
         S3Dialect(config.domains, config.region_aws),
         IamDialect(),
         StsDialect(),
+        BedrockRuntimeDialect(config.region_aws, SystemClock()),
+        BedrockDialect(config.region_aws),
         OssDialect(config.domains, config.region_aliyun),
         RamDialect(config.region_aliyun, nonces),
         AliyunStsDialect(config.region_aliyun, nonces),
+        AnthropicDialect(),
+        OpenAiDialect(),
     )
 
 
@@ -237,6 +269,17 @@ def worker(prepared: Prepared, parent: int) -> Gateway:
         store, DiskBlobs(config.data / "blobs", prepared.run, chance), clock, chance, digests, config.regions, READERS
     )
     identity = _identity(config, store)
+
+    def allow(caller: Caller, command: Command) -> None:
+        guard.allow(caller, command)
+
+    inference = _inference(prepared, store, allow, log)
+    guard = Guard(
+        {"objects": objects.owned, "identity": identity.owned, "inference": inference.owned},
+        identity.standing,
+        identity.used,
+        identity.told,
+    )
     counters_folder = _counters_folder(config)
 
     def health() -> Reply:
@@ -250,8 +293,12 @@ def worker(prepared: Prepared, parent: int) -> Gateway:
 
     @contextlib.asynccontextmanager
     async def life() -> AsyncIterator[None]:
-        elected = _elected(counters_folder / "maintenance.lock", objects.maintain, log)
-        tasks = [asyncio.create_task(work) for work in (elected, identity.maintain(), _outlive_nobody(parent))]
+        elected = (
+            _elected(counters_folder / "maintenance.lock", objects.maintain, log),
+            _elected(counters_folder / "inference.lock", inference.maintain, log),
+        )
+        everywhere = (identity.maintain(), inference.accompany(), _outlive_nobody(parent))
+        tasks = [asyncio.create_task(work) for work in (*elected, *everywhere)]
         try:
             yield
         finally:
@@ -263,9 +310,9 @@ def worker(prepared: Prepared, parent: int) -> Gateway:
     gateway = Gateway(
         Parts(
             dispatcher=Dispatcher(dialects(config)),
-            handlers={**objects.handlers, **identity.handlers},
+            handlers={**objects.handlers, **identity.handlers, **inference.handlers},
             keys=identity,
-            guard=Guard({"objects": objects.owned, "identity": identity.owned}, identity.standing, identity.used),
+            guard=guard,
             clock=clock,
             chance=chance,
             digests=digests,
@@ -280,6 +327,43 @@ def worker(prepared: Prepared, parent: int) -> Gateway:
     gc.collect()
     gc.freeze()
     return gateway
+
+
+def _inference(
+    prepared: Prepared,
+    store: SqliteStore,
+    allow: Callable[[Caller, Command], None],
+    log: logging.Logger,
+) -> Inference:
+    config, chance = prepared.config, SystemChance()
+    tables = config.models.values()
+    fixed = {
+        table.deployment.name: replace(table.deployment, account=ROOT_ACCOUNT, created_ms=prepared.started_ms)
+        for table in tables
+    }
+    return Inference(
+        InferenceContext(
+            store=store,
+            blobs=DiskBlobs(config.data / "files", prepared.run, chance),
+            clock=SystemClock(),
+            chance=chance,
+            digests=LibraryDigests(),
+            sealer=AesSealer(load_key(config.data / "secrets.key")),
+            limiter=FileLimiter(_counters_folder(config) / "limits"),
+            engines=_engines(config),
+            operator=ROOT_ACCOUNT,
+            log=log,
+            doors={DOOR: OpenAiDoor()},
+            allow=allow,
+            fixed=fixed,
+            fixed_aliases={alias: table.deployment.name for table in tables for alias in table.aliases},
+        )
+    )
+
+
+def _engines(config: Config) -> Mapping[EngineKind, Engine]:
+    """What runs models, by kind."""
+    return {EngineKind.LOCAL: LocalEngine(_counters_folder(config)), EngineKind.OPENAI: UpstreamEngine()}
 
 
 def text_logs(config: Config) -> bool:

@@ -12,9 +12,12 @@ import argparse
 import re
 import tomllib
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
+
+from sampan import config_models
+from sampan.config_models import ModelTable
 
 FILE = "sampan.toml"
 DOMAINS_ALWAYS = ("localhost",)
@@ -31,8 +34,10 @@ class Config:
 
     `data` holds everything that must survive. `domains` are the names below which a first label is a bucket, beside
     the clouds' own; "localhost" is always one. `tls` without `tls_cert` and `tls_key` uses a certificate of our own
-    authority, made in the data folder. An empty `root_access_key_id` keeps the credentials that the data folder holds.
-    `audit` is where the line of each request goes: "stderr", "off", or a file.
+    authority, made in the data folder. An empty `root_access_key_id` keeps the access key that the data folder holds,
+    and an empty `root_api_key` the API key. `audit` is where the line of each request goes: "stderr", "off", or a file.
+    `models` are those that are always there, by name, and `model` the words by which more were added to them;
+    `models_memory` is how many bytes those that are loaded may take together (0: as the machine has room).
     """
 
     host: str = "127.0.0.1"
@@ -47,9 +52,13 @@ class Config:
     region_aliyun: str = "cn-hangzhou"
     root_access_key_id: str = ""
     root_access_key_secret: str = field(default="", repr=False)
+    root_api_key: str = field(default="", repr=False)
     log_format: str = "auto"
     log_level: str = "info"
     audit: str = "stderr"
+    models: Mapping[str, ModelTable] = field(default_factory=dict)
+    model: tuple[str, ...] = ()
+    models_memory: int = 0
 
     @property
     def url(self) -> str:
@@ -125,6 +134,14 @@ def _domains(raw: Any) -> tuple[str, ...]:
     return tuple(dict.fromkeys([*(name.lower() for name in names), *DOMAINS_ALWAYS]))
 
 
+def _size(raw: Any) -> int:
+    """Bytes, with or without a unit: 24GiB, 24G, 24000000000."""
+    found = re.fullmatch(r"(\d{1,18})\s*(?:([KMGT])i?)?B?", str(raw), re.IGNORECASE)
+    if isinstance(raw, bool) or not isinstance(raw, int | str) or not found:
+        raise ValueError("must be a number of bytes, such as 24GiB")
+    return int(found[1]) << (10 * (" KMGT".index(found[2].upper()) if found[2] else 0))
+
+
 def _audit(raw: Any) -> str:
     return raw if raw in ("stderr", "off") else str(_path(raw))
 
@@ -161,12 +178,19 @@ SETTINGS: tuple[Setting, ...] = (
     Setting("domains", _domains, "domains below which a first label is a bucket, by commas", "NAMES"),
     Setting("region_aws", _region, "AWS's region of buckets that were made elsewhere", "NAME"),
     Setting("region_aliyun", _region, "Alibaba Cloud's region of buckets that were made elsewhere", "NAME"),
-    # A secret on a command line is seen by every user of the machine: these two have no flag.
+    # A secret on a command line is seen by every user of the machine: these three have no flag.
     Setting("root_access_key_id", _text(r"[\w.-]{2,128}", "2 to 128 letters, digits, '_', '.' or '-'")),
     Setting("root_access_key_secret", _text(r"[!-~]{2,128}", "2 to 128 printable characters")),
+    # Sent with requests as it is: too short, and it can be guessed.
+    Setting(
+        "root_api_key", _text(r"[A-Za-z0-9._~+/=-]{16,256}", "16 to 256 letters, digits and characters of ._~+/=-")
+    ),
     Setting("log_format", _choice("auto", "text", "json"), "text, json, or auto: text on a terminal", "FORMAT"),
     Setting("log_level", _choice("debug", "info", "warning", "error"), "least level that is logged", "LEVEL"),
     Setting("audit", _audit, "the line of each request: stderr, off, or a file", "WHERE"),
+    Setting("models", config_models.read_tables),  # tables have no flag
+    Setting("model", config_models.read_words, "a model to serve, again and again: FOLDER, NAME=FOLDER", "MODEL"),
+    Setting("models_memory", _size, "memory that loaded models may take together, as 24GiB", "SIZE"),
 )
 
 
@@ -181,6 +205,8 @@ def add_flags(parser: argparse.ArgumentParser, *names: str) -> None:
             continue
         if setting.read is _truth:
             parser.add_argument(setting.flag, action=argparse.BooleanOptionalAction, default=None, help=setting.help)
+        elif setting.read is config_models.read_words:
+            parser.add_argument(setting.flag, metavar=setting.metavar, action="append", help=setting.help)
         else:
             parser.add_argument(setting.flag, metavar=setting.metavar, default=None, help=setting.help)
 
@@ -207,7 +233,10 @@ def load(flags: Mapping[str, Any], environment: Mapping[str, str], folder: Path)
     }
     config = Config(**absolute)
     _check(config)
-    return config
+    try:
+        return replace(config, models=config_models.added(config.models, config.model, folder, environment))
+    except ValueError as error:
+        raise Misconfigured(f"model: {error}") from None
 
 
 def default_data(environment: Mapping[str, str]) -> Path:
@@ -239,6 +268,8 @@ def _read_file(path: Path) -> dict[str, Any]:
         raise Misconfigured(f"{path}: no such setting: {', '.join(unknown)} (there are: {', '.join(settings)})")
     values = {name: _read(settings[name], raw, f"{name} in {path}") for name, raw in table.items()}
     # A path in a file is meant from where the file is.
+    if "models" in values:
+        values["models"] = config_models.anchored(values["models"], path.parent)
     return {name: path.parent / value if isinstance(value, Path) else value for name, value in values.items()}
 
 

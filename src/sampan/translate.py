@@ -16,7 +16,7 @@ from sampan.kernel.actions import FOREIGN
 from sampan.kernel.document import Numeral, Unreadable
 from sampan.kernel.document import read as read_json
 from sampan.kernel.fault import Fault, Kind
-from sampan.kernel.language import TEXT_CHARS_MAX, Grammar
+from sampan.kernel.language import TEXT_CHARS_MAX, Grammar, NoEqual
 from sampan.kernel.policy import ANY, Purpose, ResourcePattern, Statement
 
 GRAMMARS: Mapping[str, Grammar] = {"iam": IAM, "ram": RAM}
@@ -89,6 +89,16 @@ def key_of(text: str) -> str:
         if FOREIGN not in core:
             return core
     raise ValueError(f"{text} is no condition key that Sampan knows")
+
+
+def key_text(core: str) -> str:
+    """What the clouds call a condition key: IAM's word for it, else RAM's."""
+    for grammar in GRAMMARS.values():
+        try:
+            return grammar.keys.write(core)
+        except NoEqual:
+            continue
+    return core.rpartition(FOREIGN)[2]
 
 
 def language_of(text: str) -> str:

@@ -8,7 +8,10 @@ from dataclasses import replace
 import pytest
 
 from sampan.gateway.contract import FAULTS
+from sampan.kernel.denial import Denial
 from sampan.kernel.fault import Fault, Kind
+from sampan.kernel.names import Resource
+from sampan.kernel.policy import Decision, Outcome, Principal
 from sampan.services.identity import model
 from tests.aws.sdk import Ring, Sent
 from tests.aws_identity.sdk import REQUEST_ID, Door, catch, client
@@ -35,11 +38,16 @@ def test_what_is_not_done_says_so(iam: Door) -> None:
 
 
 def test_a_refusal_names_the_action_as_iam_does(iam: Door) -> None:
-    fault = Fault(Kind.DENIED, "action", "core words", action="identity:CreateUser", path="user/ann")
-    assert iam.refused(fault) == (
+    denial = Denial(
+        Principal("role", "111122223333", "builder", "night"), "X", "identity:CreateUser",
+        Resource("identity", "user/ann"), Decision(Outcome.IMPLICIT, "identity"),
+    )  # fmt: skip
+    assert iam.refused(Fault(Kind.DENIED, "action", "core words", denial=denial)) == (
         403,
         "AccessDenied",
-        "The caller is not authorized to perform: iam:CreateUser on resource: user/ann",
+        "User: arn:aws:sts::111122223333:assumed-role/builder/night is not authorized to perform: iam:CreateUser on "
+        "resource: arn:aws:iam::111122223333:user/ann because no identity-based policy allows the iam:CreateUser "
+        "action",
     )
 
 
@@ -152,7 +160,7 @@ def test_forms_that_no_sdk_sends(iam: Door, form: str, code: str) -> None:
     """Read before anything is verified by the model; nothing raises but a Fault."""
     request = Sent("POST", "/", "", {"host": "127.0.0.1:4566"})
     with pytest.raises(Fault) as caught:
-        iam.dialect._protocol.read(request.request(), form.encode())
+        iam.dialect._protocols[0].read(request.request(), form.encode())
     assert iam.refused(caught.value)[1] == code
 
 
@@ -160,13 +168,16 @@ def test_a_list_is_in_the_order_of_its_numbers(iam: Door) -> None:
     request = Sent("POST", "/", "", {"host": "127.0.0.1:4566"})
     numbers = (10, 2, 1, 11)
     form = "Action=UntagUser&UserName=ann&" + "&".join(f"TagKeys.member.{number}=k{number}" for number in numbers)
-    _, params = iam.dialect._protocol.read(request.request(), form.encode())
+    _, params = iam.dialect._protocols[0].read(request.request(), form.encode())
     assert params["TagKeys"] == ["k1", "k2", "k10", "k11"]
 
 
 def test_other_methods_are_none_of_this_api(iam: Door) -> None:
-    fault = iam.fault(replace(catch(client("iam"), "list_users"), method="PUT"))
-    assert (fault.kind, fault.noun) == (Kind.UNKNOWN, "operation")
+    put = replace(catch(client("iam"), "list_users"), method="PUT")
+    assert iam.refused(iam.fault(put))[1] == "SignatureDoesNotMatch"
+    with pytest.raises(Fault) as caught:
+        iam.dialect._protocols[0].read(put.request(), put.body)
+    assert iam.refused(caught.value)[1] == "InvalidAction"
 
 
 def test_every_reply_has_an_id(iam: Door) -> None:

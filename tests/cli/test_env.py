@@ -7,6 +7,8 @@ import shlex
 import shutil
 import subprocess
 import sys
+import tomllib
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -39,6 +41,23 @@ def test_what_it_prints_is_what_a_shell_gets(server: Server, tmp_path: Path) -> 
     )  # fmt: skip
     assert done.returncode == 0, done.stderr
     assert done.stdout.splitlines()[:2] == [f"{server.url}|{server.key_id}|{server.secret}", "none|none"]
+
+
+def test_clients_of_models_get_the_api_key(server: Server, tmp_path: Path) -> None:
+    lines = sampan("env", "--shell", "dotenv", "--data", str(server.data), home=tmp_path).stdout.splitlines()
+    values = dict(line.split("=", 1) for line in lines)
+    key = tomllib.loads((server.data / "credentials.toml").read_text())["api_key"]
+    assert [name for name, value in values.items() if value == key] == [
+        "OPENAI_API_KEY", "DASHSCOPE_API_KEY", "ANTHROPIC_API_KEY",
+    ]  # fmt: skip
+    assert values["OPENAI_BASE_URL"] == f"{server.url}/v1"
+    assert values["DASHSCOPE_HTTP_BASE_URL"] == f"{server.url}/api/v1"
+    assert values["ANTHROPIC_BASE_URL"] == server.url
+    # Without TLS some SDKs refuse to send it, and would not sign either.
+    assert "AWS_BEARER_TOKEN_BEDROCK" not in values
+    assert env.variables(replace(TRUSTED, api_key="sk-x"), {})["AWS_BEARER_TOKEN_BEDROCK"] == "sk-x"
+    assert not [name for name in env.variables(DOOR, {}) if name.endswith("API_KEY")]
+    assert NASTY not in repr(replace(DOOR, api_key=NASTY))
 
 
 @pytest.mark.parametrize("shell", ["sh", "bash", "zsh"])

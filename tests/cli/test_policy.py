@@ -73,6 +73,14 @@ def test_explain(
             assert capsys.readouterr().out.startswith(f"{action}: {expected}")
 
 
+def test_explain_says_what_it_was_not_told(readers: str, capsys: pytest.CaptureFixture[str]) -> None:
+    given = ["policy", "explain", readers, "--action", "s3:GetObject", "--resource", "arn:aws:s3:::photos/a"]
+    assert main(given) == 3
+    assert "without a value of aws:SourceIp" in capsys.readouterr().out
+    assert main([*given, "--context", '{"aws:SourceIp": "10.0.0.1"}']) == 0
+    assert "without" not in capsys.readouterr().out
+
+
 def test_explain_with_limits(readers: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     nothing = tmp_path / "nothing.json"
     nothing.write_text(

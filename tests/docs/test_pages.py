@@ -30,7 +30,7 @@ def test_the_page_of_settings_has_every_setting_and_its_default() -> None:
         told = tomllib.loads(f"value = {text}")["value"] if text else None
         real = getattr(default, name)
         real = str(real) if isinstance(real, Path) else list(real) if isinstance(real, tuple) else real
-        assert told == (real or None) or told is real, name
+        assert told == (real or None) or told == real, name
 
 
 def test_the_default_folder_is_the_one_that_the_pages_name() -> None:
@@ -39,10 +39,11 @@ def test_the_default_folder_is_the_one_that_the_pages_name() -> None:
 
 
 def test_the_example_file_can_be_read(tmp_path: Path) -> None:
-    (block,) = [block for block in blocks(ROOT, "docs/configuration.md") if block.language == "toml"]
-    (tmp_path / "sampan.toml").write_text(block.code)
+    whole, models = [block for block in blocks(ROOT, "docs/configuration.md") if block.language == "toml"]
+    (tmp_path / "sampan.toml").write_text(whole.code + models.code)
     found = config.load({}, {}, tmp_path)
     assert (found.port, found.workers, found.log_format) == (4566, 4, "json")
+    assert list(found.models) == ["qwen", "lawyer", "large"]
 
 
 @pytest.mark.parametrize("page", PAGES)

@@ -105,6 +105,54 @@ def test_a_long_reply_stops_when_the_client_leaves(world: World) -> None:
     assert json.loads(world.sink.lines[0])["fault"] == "truncated reply"
 
 
+def test_a_reply_that_is_written_while_it_is_read_has_no_length(world: World) -> None:
+    flow = Flow(None, [b"data: 1", b"data: 2"])
+    world.result = Result(body=flow)
+    answer = world.ask()
+    assert (answer.body, answer.finished, flow.closed) == (b"data: 1data: 2", True, 1)
+    assert "content-length" not in answer.headers
+
+
+def test_such_a_reply_may_be_empty(world: World) -> None:
+    world.result = Result(body=Flow(None, []))
+    assert world.ask().finished
+
+
+def test_such_a_reply_ends_when_the_client_leaves_between_two_pieces(world: World) -> None:
+    flow = Flow(None, [b"data: 1", None])
+    world.result = Result(body=flow)
+    answer = world.ask(leaves=True)
+    assert (answer.body, answer.finished, flow.closed) == (b"data: 1", False, 1)
+    assert json.loads(world.sink.lines[0])["fault"] == "truncated reply"
+
+
+def test_such_a_reply_that_breaks_breaks_the_connection(world: World) -> None:
+    world.result = Result(body=Flow(None, [b"data: 1", Fault(Kind.INTERNAL, "blob")]))
+    with pytest.raises(Fault):
+        world.ask()
+
+
+def test_what_takes_its_time_is_cancelled_when_the_client_leaves(world: World) -> None:
+    world.result = None
+    assert world.ask("Wait", leaves=True).status == asgi.CLIENT_LEFT
+    assert world.cancelled == 1
+    line = json.loads(world.sink.lines[0])
+    assert (line["status"], line["fault"]) == (asgi.CLIENT_LEFT, "truncated reply")
+
+
+def test_what_takes_its_time_is_answered_to_who_stays(world: World) -> None:
+    world.result = Result(200, [], b"at last")
+    assert world.ask("Wait").body == b"at last"
+    assert world.cancelled == 0
+
+
+def test_waiting_for_a_first_piece_ends_when_the_client_leaves(world: World) -> None:
+    flow = Flow(None, [None])
+    world.result = Result(body=flow)
+    assert world.ask("Wait", leaves=True).status == asgi.CLIENT_LEFT
+    assert flow.closed == 1
+
+
 def test_a_header_from_a_client_cannot_begin_another(world: World) -> None:
     world.result = Result(200, [("x-meta", "a\r\nset-cookie: b\0\x7f"), ("x-umlaut", "ä")], b"")
     answer = world.ask()

@@ -68,6 +68,8 @@ def test_a_first_start_makes_credentials_that_last(make_server: Make) -> None:
     assert made["account"] == "000000000000"
     assert made["access_key_id"] in server.log
     assert made["access_key_secret"] not in server.log  # which is not a terminal
+    assert made["api_key"].startswith("sk-")
+    assert made["api_key"] not in server.log
     client(server, made["access_key_id"], made["access_key_secret"]).create_bucket(Bucket="kept")
     server.restart()
     assert tomllib.loads(path.read_text()) == made
@@ -83,6 +85,20 @@ def test_variables_replace_the_credentials(make_server: Make) -> None:
     assert len(client(server, "ci", "not-a-secret").list_buckets()["Buckets"]) == 1
     with pytest.raises(ClientError, match="InvalidAccessKeyId"):
         client(server).list_buckets()
+
+
+def test_a_file_of_before_there_were_api_keys_gets_one(make_server: Make) -> None:
+    server = make_server().start()
+    server.stop()
+    path = server.data / "credentials.toml"
+    old = [line for line in path.read_text().splitlines(keepends=True) if not line.startswith("api_key")]
+    path.write_text("".join(old))
+    server.start()
+    made = tomllib.loads(path.read_text())
+    assert (made["access_key_id"], made["api_key"][:3]) == (server.key_id, "sk-")
+    server.env = {"SAMPAN_ROOT_API_KEY": "sk-of-the-pipeline"}
+    server.restart()
+    assert tomllib.loads(path.read_text())["api_key"] == "sk-of-the-pipeline"
 
 
 def test_it_says_where_it_is(fresh_server: Server) -> None:

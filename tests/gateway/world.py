@@ -48,10 +48,17 @@ class Do(Command):
         return ((self.action, self.path),)
 
 
-class Flow:
-    """An Outflow of `length` that yields `pieces`, and remembers whether it was closed."""
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Wait(Do):
+    """The same, for what takes its time."""
 
-    def __init__(self, length: int, pieces: Sequence[bytes | Exception]) -> None:
+    waits: ClassVar[bool] = True
+
+
+class Flow:
+    """An Outflow of `length` that yields `pieces`, and remembers whether it was closed. Nothing comes after None."""
+
+    def __init__(self, length: int | None, pieces: Sequence[bytes | Exception | None]) -> None:
         self.length = length
         self.pieces = pieces
         self.closed = 0
@@ -61,6 +68,9 @@ class Flow:
         for piece in self.pieces:
             if isinstance(piece, Exception):
                 raise piece
+            if piece is None:
+                await asyncio.get_running_loop().create_future()
+            assert piece is not None
             self.yielded += 1
             yield piece
             await asyncio.sleep(0)
@@ -93,6 +103,7 @@ class ToyDialect:
             Operation("Document", self._bind, self._render, document=True),
             Operation("RenderBoom", self._bind, self._boom),
             Operation("NotDone"),
+            Operation("Wait", self._bind_wait, self._render),
         )
 
     def open(self, request: Request, request_id: str, keys: Keyring, now_ms: int) -> Exchange:
@@ -116,6 +127,9 @@ class ToyDialect:
 
     def _bind(self, exchange: Exchange, document: bytes) -> Do:
         return Do(what=self._name(exchange), path=exchange.request.path[1:], document=document)
+
+    def _bind_wait(self, exchange: Exchange, document: bytes) -> Wait:
+        return Wait(what="Wait", path=exchange.request.path[1:])
 
     def _bind_body(self, exchange: Exchange, document: bytes) -> Do:
         return Do(what=self._name(exchange), path=exchange.request.path[1:], body=exchange.body)
@@ -185,10 +199,11 @@ class World:
         self.commands: list[Do] = []
         self.consumed: list[bytes] = []
         self.read_after: int = 0
+        self.cancelled: int = 0
         self.gateway = Gateway(
             Parts(
                 dispatcher=Dispatcher([self.dialect]),
-                handlers={Do: self._handle},
+                handlers={Do: self._handle, Wait: self._handle_waiting},
                 keys=_NoKeys(),
                 guard=Guard({"toys": _toy}),
                 clock=SystemClock(),
@@ -208,6 +223,15 @@ class World:
             self.consumed = [chunk async for chunk in command.body.chunks()]
         if isinstance(self.result, Exception):
             raise self.result
+        return self.result
+
+    async def _handle_waiting(self, caller: Caller, command: Wait) -> Any:
+        try:
+            if self.result is None:
+                await asyncio.get_running_loop().create_future()
+        except asyncio.CancelledError:
+            self.cancelled += 1
+            raise
         return self.result
 
     def ask(

@@ -103,7 +103,7 @@ def test_conditions_ask_the_command_the_request_and_the_caller(world: Library) -
         world.root,
         "ann",
         allow("objects:ListObjects", if_=[["string-like", "objects:prefix", ["home/${username}/*"]]]),
-        allow("objects:PutObject", if_=[["string-equals", "request-tag/kind", ["draft"]]]),
+        allow("objects:PutObject", "objects:PutObjectTags", if_=[["string-equals", "request-tag/kind", ["draft"]]]),
         allow("objects:DeleteObject", if_=[["ip-address", "source-ip", ["10.0.0.0/8"]], ["bool", "secure", ["true"]]]),
     )
     assert world.may(ann, om.ListObjects(bucket="books", prefix="home/ann/x"))

@@ -26,11 +26,12 @@ SAMPLES: dict[str, Any] = {
     "ref": ref("ann"), "kind": im.EntityKind.USER, "of": ref("ann"), "policy": "/p", "group": "g", "user": "ann",
     "member": True, "form": "AKIA", "key_id": "AKIA", "active": True, "create": True, "name": "n", "version": 1,
     "codes": ("1", "2"), "make_default": True, "attached": True, "alias": "alias", "url": "https://x",
-    "audiences": (), "account": "", "role": "r", "session": "s1", "token": "x.y.z",
+    "audiences": (), "account": "", "role": "r", "session": "s1", "token": "x.y.z", "actions": (), "resources": (),
+    "old": "o", "new": "n", "message": "m", "description": "d",
 }  # fmt: skip
 
-# Free for whoever can sign, or asked by a role's trust policy: tests of their own.
-APART = {im.GetCallerIdentity, im.GetSessionToken, im.AssumeRole, im.AssumeRoleWithToken}
+# Free for whoever can sign, asked by a role's trust policy, or always about the caller: tests of their own.
+APART = {im.ChangePassword, im.GetCallerIdentity, im.GetSessionToken, im.AssumeRole, im.AssumeRoleWithToken}
 EVERY = sorted((set(IDENTITY) | set(OBJECTS)) - APART, key=lambda command: command.__name__)
 
 

@@ -16,6 +16,7 @@ from sampan.dialects.aws.wire.actions import ACTIONS as IAM
 from sampan.kernel.actions import Actions
 from sampan.kernel.command import Command
 from sampan.services.identity import model as identity
+from sampan.services.inference import model as inference
 from sampan.services.objects import model as objects
 
 # Done by the guard and the tables before a command of its own asks for it.
@@ -33,7 +34,7 @@ def choices(command: type[Command], field: dataclasses.Field[Any]) -> list[Any]:
     if field.name == "needs":
         return BUCKETS if command is objects.HeadBucket else OBJECTS
     if field.name in ("ref", "of"):
-        return KINDS
+        return [None, *KINDS] if "None" in str(field.type) else KINDS
     if field.name == "kind":
         return list(identity.EntityKind)
     if field.name == "source":
@@ -42,7 +43,9 @@ def choices(command: type[Command], field: dataclasses.Field[Any]) -> list[Any]:
         return [(objects.Target("k"), objects.Target("k", "v"))]
     if field.name == "tags":
         return [{}, {"a": "b"}]
-    if field.name in ("member", "attached", "create"):
+    if field.name == "command":
+        return [inference.GetModel(model="n")]
+    if field.name in ("member", "attached", "create", "stream"):
         return [True, False]
     if field.name in ("version", "name", "policy", "user", "alias", "document", "trust", "new_name"):
         optional = "None" in str(field.type)
@@ -65,13 +68,13 @@ def commands(module: ModuleType) -> Iterator[Command]:
 
 ASKED = {
     action
-    for module in (objects, identity)
+    for module in (objects, identity, inference)
     for command in commands(module)
     for action, _ in command.touches()
-    # Groups are not tagged, trusted or bounded, and only roles are trusted.
+    # Groups are not trusted or bounded, and only roles are trusted.
     if action
     not in {
-        "identity:TagGroup", "identity:SetBoundaryGroup", "identity:RemoveBoundaryGroup", "identity:SetTrustUser",
+        "identity:SetBoundaryGroup", "identity:RemoveBoundaryGroup", "identity:SetTrustUser",
         "identity:SetTrustGroup", "identity:ListMembersOfRole",
     }
 }  # fmt: skip

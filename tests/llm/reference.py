@@ -67,6 +67,45 @@ FAMILIES: dict[str, tuple[str, dict]] = {
 }
 
 
+_LINEAR = {
+    "linear_key_head_dim": 16,
+    "linear_value_head_dim": 16,
+    "linear_num_key_heads": 2,
+    "linear_num_value_heads": 4,
+    "linear_conv_kernel_dim": 4,
+    "head_dim": 32,
+    "num_hidden_layers": 4,
+}
+_SHARED = {"shared_expert_intermediate_size": 48}
+_FALCON = {"ffn_hidden_size": 96, "alibi": True}
+_JAMBA = {
+    "num_experts": 2,
+    "num_experts_per_tok": 1,
+    "mamba_d_state": 8,
+    "attn_layer_period": 2,
+    "attn_layer_offset": 1,
+}
+
+# Architectures that the library leaves to transformers.
+FOREIGN: dict[str, tuple[str, dict]] = {
+    "qwen3-next": ("Qwen3Next", _MOE | _SHARED | _LINEAR),
+    "qwen3.5": ("Qwen3_5Text", _LINEAR),
+    "gemma2": ("Gemma2", {"head_dim": 16, "sliding_window": 8}),
+    "phi": ("Phi", {}),
+    "falcon": ("Falcon", _FALCON),
+    "mamba": ("Mamba", {"state_size": 8}),
+    "mamba2": ("Mamba2", {"state_size": 16, "num_heads": 8, "head_dim": 16, "n_groups": 1, "chunk_size": 16}),
+    "jamba": ("Jamba", _JAMBA),
+}
+
+ROPE_VL = {"rope_type": "default", "rope_theta": 1e4, "mrope_section": [4, 2, 2], "mrope_interleaved": True}
+
+
+def common(**changes) -> dict:
+    """The common shape, with changes."""
+    return _COMMON | changes
+
+
 def checkpoint(root: Path, name: str, **changes) -> Path:
     """A folder with the named family's checkpoint, written on the first call."""
     digest = hashlib.sha256(json.dumps(changes, sort_keys=True).encode()).hexdigest()[:8]
@@ -78,10 +117,10 @@ def checkpoint(root: Path, name: str, **changes) -> Path:
 
 
 def model(name: str, **changes) -> torch.nn.Module:
-    kind, differences = FAMILIES[name]
+    kind, differences = (FAMILIES | FOREIGN)[name]
     config = getattr(transformers, f"{kind}Config")(**(_COMMON | differences | changes))
     torch.manual_seed(0)
-    made = getattr(transformers, f"{kind}ForCausalLM")(config)
+    made = transformers.AutoModelForCausalLM.from_config(config)
     with torch.no_grad():  # transformers leaves biases at zero and norms at one, which would hide their absence
         for parameter in made.parameters():
             if parameter.dim() == 1:
@@ -128,3 +167,18 @@ def prompt(length: int, seed: int = 0) -> list[int]:
     """Random token ids, none of them special."""
     generator = torch.Generator().manual_seed(seed)
     return torch.randint(3, VOCABULARY, (length,), generator=generator).tolist()
+
+
+def inverse_frequencies(config, kind: str) -> torch.Tensor:
+    """Rotary frequencies [head / 2] as transformers makes them."""
+    if kind == "default":
+        head = config.head_dim
+        return 1.0 / (config.rope_parameters["rope_theta"] ** (torch.arange(0, head, 2).float() / head))
+    return transformers.modeling_rope_utils.ROPE_INIT_FUNCTIONS[kind](config, torch.device("cpu"))[0]
+
+
+def width(linear) -> str:
+    """How a linear keeps its weights: "int4", "int8" or "wide", whosever kernels it uses."""
+    kind = getattr(linear, "kind", None)
+    name = type(linear).__name__ if kind is None else kind.name
+    return next((width for width in ("int4", "int8") if width in name.lower()), "wide")

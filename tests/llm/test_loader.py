@@ -97,7 +97,7 @@ def test_a_config_that_does_not_fit(folder, changes, words):
     [
         {"model_type": "mamba"},
         {"hidden_act": "gelu"},
-        {"quantization_config": {"quant_method": "gptq"}},
+        {"quantization_config": {"quant_method": "bitsandbytes"}},
         {"rope_parameters": {"rope_type": "longrope", "rope_theta": 1e4}},
     ],
 )

@@ -7,7 +7,8 @@ import torch
 
 from sampan.llm import loader
 from sampan.llm.models.attention import Span
-from sampan.llm.models.decoder import Batch, Cache
+from sampan.llm.models.cache import Cache
+from sampan.llm.models.decoder import Batch
 from tests.llm import reference
 
 LENGTH = 48  # beyond the dynamic family's trained length (32) and all windows (8)

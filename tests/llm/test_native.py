@@ -125,7 +125,7 @@ def test_models_run_without(models, name, monkeypatch):
     without = load(models(name))
     assert without.kernels is None
     tokens = reference.prompt(20)
-    from sampan.llm.models.decoder import Cache
+    from sampan.llm.models.cache import Cache
     from tests.llm.test_models import run
 
     out = []

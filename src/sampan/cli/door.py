@@ -6,7 +6,6 @@ import argparse
 import json
 import os
 import ssl
-import tomllib
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -22,7 +21,8 @@ class Shut(Exception):  # noqa: N818 - the state of a door
 
 @dataclass(frozen=True, slots=True)
 class Door:
-    """An address and the root's credentials. `authority` is the certificate of our own authority, with TLS by it."""
+    """An address and the root's credentials, `api_key` "" if none is known. `authority` is the certificate of our own
+    authority, with TLS by it."""
 
     url: str
     key_id: str
@@ -30,6 +30,7 @@ class Door:
     region_aws: str
     region_aliyun: str
     authority: Path | None
+    api_key: str = field(default="", repr=False)
 
     @property
     def scheme(self) -> str:
@@ -61,10 +62,12 @@ def find(args: argparse.Namespace) -> Door:
     settings = config.load(vars(args), os.environ, Path.cwd())
     running = None if args.host or args.port else running_on(settings)
     url = str(running["url"]) if running else settings.url
-    key_id, secret = _root(settings)
+    key_id, secret, api_key = _root(settings)
     authority = app.authority_file(settings)
     trusted = url.startswith("https:") and settings.tls_cert is None and authority.exists()
-    return Door(url, key_id, secret, settings.region_aws, settings.region_aliyun, authority if trusted else None)
+    return Door(
+        url, key_id, secret, settings.region_aws, settings.region_aliyun, authority if trusted else None, api_key
+    )
 
 
 def running_on(settings: Config) -> dict[str, Any] | None:
@@ -77,16 +80,18 @@ def running_on(settings: Config) -> dict[str, Any] | None:
     return dict(facts)
 
 
-def _root(settings: Config) -> tuple[str, str]:
-    if settings.root_access_key_id:
-        return settings.root_access_key_id, settings.root_access_key_secret
+def _root(settings: Config) -> tuple[str, str, str]:
+    """The access key's id and secret, and the API key: the configuration's, else what the last start has written."""
     path = app.credentials_file(settings)
     try:
-        table = tomllib.loads(path.read_text("utf-8"))
-        return str(table["access_key_id"]), str(table["access_key_secret"])
-    except FileNotFoundError:
-        raise Shut(f"{path} is not there: start Sampan once with `sampan up`, or name its folder with --data") from None
+        found = app.known_root(settings)
     except OSError as error:
         raise Shut(f"{path} cannot be read: {error.strerror}") from None
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError, KeyError) as error:
+    except ValueError as error:
         raise Shut(f"{path} cannot be understood ({error}): remove it, and the next start makes a new one") from None
+    api_key = settings.root_api_key or (found.api_key if found is not None else "")
+    if settings.root_access_key_id:
+        return settings.root_access_key_id, settings.root_access_key_secret, api_key
+    if found is None:
+        raise Shut(f"{path} is not there: start Sampan once with `sampan up`, or name its folder with --data")
+    return found.access_key_id, found.access_key_secret, api_key

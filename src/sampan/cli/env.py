@@ -21,6 +21,8 @@ STALE = (
     "AWS_IGNORE_CONFIGURED_ENDPOINT_URLS",
     "OSS_SESSION_TOKEN",
     "ALIBABA_CLOUD_SECURITY_TOKEN",
+    "AWS_BEARER_TOKEN_BEDROCK",
+    "ANTHROPIC_AUTH_TOKEN",
 )
 PROXIES = ("http_proxy", "https_proxy", "all_proxy", "HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY")
 
@@ -80,6 +82,8 @@ def variables(door: Door, environment: Mapping[str, str]) -> dict[str, str]:
         "RCLONE_CONFIG_SAMPAN_SECRET_ACCESS_KEY": door.secret,
         "RCLONE_CONFIG_SAMPAN_FORCE_PATH_STYLE": "true",
     }
+    if door.api_key:
+        values |= _models(door)
     if door.url.startswith("http:"):
         values["AWS_ALLOW_HTTP"] = "true"  # Rust's object_store (polars, delta-rs) refuses plain http without it
     if door.authority is not None:
@@ -91,6 +95,22 @@ def variables(door: Door, environment: Mapping[str, str]) -> dict[str, str]:
         spared = [name for name in environment.get("no_proxy", environment.get("NO_PROXY", "")).split(",") if name]
         hosts = ",".join(dict.fromkeys([*spared, door.host, "127.0.0.1", "localhost"]))
         values |= {"no_proxy": hosts, "NO_PROXY": hosts}
+    return values
+
+
+def _models(door: Door) -> dict[str, str]:
+    """What the clients of models read: they sign nothing, and send a key."""
+    values = {
+        "OPENAI_API_KEY": door.api_key,
+        "OPENAI_BASE_URL": f"{door.url}/v1",
+        "DASHSCOPE_API_KEY": door.api_key,
+        "DASHSCOPE_HTTP_BASE_URL": f"{door.url}/api/v1",
+        "ANTHROPIC_API_KEY": door.api_key,
+        "ANTHROPIC_BASE_URL": door.url,
+    }
+    if door.scheme == "https":
+        # With it AWS's SDKs sign nothing for Bedrock any more, and some refuse to send it without TLS.
+        values["AWS_BEARER_TOKEN_BEDROCK"] = door.api_key
     return values
 
 

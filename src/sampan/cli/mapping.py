@@ -20,6 +20,7 @@ _PRODUCTS = (
     ("s3", "oss", "Objects: `s3`, `oss`"),
     ("iam", "ram", "Identity: `iam`, `ram`"),
     ("sts", "sts", "Sessions: `sts`"),
+    ("bedrock", "sfm", "Models: `bedrock`, `sfm`"),
 )
 
 

@@ -15,19 +15,10 @@ from typing import Any
 from sampan import translate
 from sampan.kernel.document import Unreadable
 from sampan.kernel.document import read as read_json
+from sampan.kernel.explain import Policies, explain
 from sampan.kernel.fault import Fault
 from sampan.kernel.names import Resource
-from sampan.kernel.policy import (
-    Decision,
-    Held,
-    Named,
-    Outcome,
-    Plain,
-    Principal,
-    Purpose,
-    Question,
-    decide,
-)
+from sampan.kernel.policy import Decision, Named, Outcome, Principal, Purpose, Question
 
 FILE_BYTES_MAX = 1 << 20
 ACCOUNT = "000000000000"
@@ -119,13 +110,12 @@ def _translate(args: argparse.Namespace) -> int:
 def _explain(args: argparse.Namespace) -> int:
     actions = translate.actions_of(args.wanted)
     resource = translate.resource_of(args.resource)
-    policies = [_named(name, Purpose.IDENTITY) for name in args.files]
-    held = Held(
-        identity=Plain(policies),
-        boundary=Plain([_named(args.boundary, Purpose.IDENTITY)]) if args.boundary else None,
-        sessions=[Plain([_named(name, Purpose.IDENTITY)]) for name in args.session],
+    policies = Policies(
+        identity=[_named(name, Purpose.IDENTITY) for name in args.files],
+        boundary=[_named(args.boundary, Purpose.IDENTITY)] if args.boundary else None,
+        sessions=[[_named(name, Purpose.IDENTITY)] for name in args.session],
+        resource=[_named(args.resource_policy, Purpose.RESOURCE)] if args.resource_policy else None,
     )
-    own = Plain([_named(args.resource_policy, Purpose.RESOURCE)]) if args.resource_policy else None
     context = _context(args)
     principal = Principal("user", args.account, args.user)
     allowed = True
@@ -133,9 +123,11 @@ def _explain(args: argparse.Namespace) -> int:
         question = Question(
             principal, action, Resource(resource.service, resource.path, args.owner or args.account), context
         )
-        decision = decide(question, held, own)
-        allowed = allowed and decision.allowed
-        print(_told(args.wanted if len(actions) == 1 else action, decision))
+        found = explain(question, policies)
+        allowed = allowed and found.decision.allowed
+        print(_told(args.wanted if len(actions) == 1 else action, found.decision))
+        if found.missing:
+            print(f"  without a value of {', '.join(map(translate.key_text, found.missing))}: give it with --context")
     return 0 if allowed else 3
 
 

@@ -194,7 +194,7 @@ def _put(file: Path, facts: dict[str, Any]) -> None:
 def _welcome(prepared: app.Prepared) -> str:
     settings, root = prepared.config, prepared.root
     # On a terminal a person asked; anywhere else it would be a secret in a log.
-    secret = root.access_key_secret if sys.stdout.isatty() else f"in {app.credentials_file(settings)}"
+    hidden = None if sys.stdout.isatty() else f"in {app.credentials_file(settings)}"
     lines = [
         f"Sampan {__version__} is ready.",
         "",
@@ -202,7 +202,8 @@ def _welcome(prepared: app.Prepared) -> str:
         f"  data folder        {settings.data}",
         f"  account            root, {root.account}",
         f"  access key id      {root.access_key_id}",
-        f"  access key secret  {secret}",
+        f"  access key secret  {hidden or root.access_key_secret}",
+        f"  API key            {hidden or root.api_key}",
     ]
     if prepared.certificates is not None and settings.tls_cert is None:
         lines.append(f"  trust this         {prepared.certificates.authority}")

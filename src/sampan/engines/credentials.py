@@ -9,19 +9,20 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 _HEAD = """\
-# The root's access key: it signs for both clouds. Whoever has it owns everything here.
-# Remove this file and start Sampan again to get a new one; SAMPAN_ROOT_ACCESS_KEY_ID and
-# SAMPAN_ROOT_ACCESS_KEY_SECRET replace it at the next start.
+# The root's access key, which signs for both clouds, and its API key, which is sent to the doors of models. Whoever has
+# them owns everything here. Remove this file and start Sampan again to get new ones; SAMPAN_ROOT_ACCESS_KEY_ID with
+# SAMPAN_ROOT_ACCESS_KEY_SECRET, and SAMPAN_ROOT_API_KEY, replace them at the next start.
 """
 
 
 @dataclass(frozen=True, slots=True)
 class Credentials:
-    """`repr` never shows the secret."""
+    """`repr` never shows the secrets. `api_key` is "" in a file that was written before there were any."""
 
     account: str
     access_key_id: str
     access_key_secret: str = field(repr=False)
+    api_key: str = field(default="", repr=False)
 
 
 def read(path: Path) -> Credentials | None:
@@ -31,12 +32,13 @@ def read(path: Path) -> Credentials | None:
     except FileNotFoundError:
         return None
     try:
-        found = Credentials(table["account"], table["access_key_id"], table["access_key_secret"])
+        found = Credentials(
+            table["account"], table["access_key_id"], table["access_key_secret"], table.get("api_key", "")
+        )
     except KeyError as missing:
         raise ValueError(f"{path} lacks {missing.args[0]}") from None
-    if not all(
-        isinstance(text, str) and text for text in (found.account, found.access_key_id, found.access_key_secret)
-    ):
+    needed = (found.account, found.access_key_id, found.access_key_secret)
+    if not all(isinstance(text, str) and text for text in needed) or not isinstance(found.api_key, str):
         raise ValueError(f"{path}: all values are texts")
     return found
 
@@ -50,6 +52,7 @@ def write(path: Path, credentials: Credentials) -> None:
             ("account", credentials.account),
             ("access_key_id", credentials.access_key_id),
             ("access_key_secret", credentials.access_key_secret),
+            ("api_key", credentials.api_key),
         )
     ]
     new = path.with_suffix(".new")

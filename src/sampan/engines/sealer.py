@@ -18,7 +18,7 @@ NONCE_BYTES = 12
 
 
 class AesSealer:
-    """Implements `services.identity.service.Sealer`. The row's key is authenticated with the secret, so that a sealed
+    """Implements `kernel.ports.Sealer`. The row's key is authenticated with the secret, so that a sealed
     secret that is moved to another row does not open there."""
 
     def __init__(self, key: bytes) -> None:

@@ -19,15 +19,16 @@ from time import perf_counter_ns
 from typing import Any
 
 from sampan.gateway.audit import Audit, Clock, Entry
-from sampan.gateway.contract import Dialect, Exchange
+from sampan.gateway.contract import Dialect, Exchange, Operation
 from sampan.gateway.dispatch import Dispatcher, unsigned
 from sampan.gateway.guard import Guard, facts_of
 from sampan.gateway.http import Receive, Reply, Request, text
+from sampan.gateway.leaving import Leaving
 from sampan.gateway.metrics import Counters
 from sampan.kernel import limits, ports
 from sampan.kernel.body import Bytes, Inflow, Outflow
 from sampan.kernel.caller import Keyring
-from sampan.kernel.command import Handlers
+from sampan.kernel.command import Command, Handlers
 from sampan.kernel.fault import Fault, Kind
 
 Scope = Mapping[str, Any]
@@ -37,6 +38,8 @@ BODY_IDLE_S_MAX = 60  # a sender that is silent for so long has gone, whatever T
 DRAIN_BYTES_MAX = 64 * limits.MIB  # what is read of an upload that was refused, so that its sender sees the reply
 DRAIN_S_MAX = 10
 WATCHED_BYTES_MIN = 4 * limits.CHUNK_BYTES  # replies from this size on are given up when the client leaves
+DENIAL_HEADER = "x-sampan-denial"
+CLIENT_LEFT = 499  # nginx's number for it
 OWN_PREFIX = "/_sampan/"
 
 
@@ -163,7 +166,7 @@ class Gateway:
         expected = _has_body(scope, headers)
         inbox = _Inbox(receive, expected)
         request = _request(scope, headers, inbox)
-        reply = await self._answer(request, header_bytes, trail)
+        reply = await self._answer(request, header_bytes, inbox, trail)
         # A client that waited for "100 Continue" and did not get it may keep its body to itself now, or send it all the
         # same: nobody can tell where its next request would begin (RFC 9110, 10.1.1). And botocore takes the status
         # of such a reply for that of the connection's next one, even where there was no body to wait for.
@@ -185,7 +188,7 @@ class Gateway:
 
     # --- the steps ----------------------------------------------------------------------------------------------------
 
-    async def _answer(self, request: Request, header_bytes: int, trail: _Trail) -> Reply:
+    async def _answer(self, request: Request, header_bytes: int, inbox: _Inbox, trail: _Trail) -> Reply:
         """The reply, whatever happens."""
         # Ours first: no bucket's name begins with "_". But a key may, where the bucket is in the host: signed requests
         # are never ours.
@@ -197,7 +200,7 @@ class Gateway:
             return self._unclaimed(request)
         trail.dialect = dialect
         try:
-            reply = await self._try(dialect, request, header_bytes, trail)
+            reply = await self._try(dialect, request, header_bytes, inbox, trail)
             dialect.finish(request, trail.request_id, reply)
             return reply
         except Exception:
@@ -206,7 +209,7 @@ class Gateway:
             self._log_trace(trail)
             return _plain(500, "an error of the server", f"its log has the trace of request {trail.request_id}")
 
-    async def _try(self, dialect: Dialect, request: Request, header_bytes: int, trail: _Trail) -> Reply:
+    async def _try(self, dialect: Dialect, request: Request, header_bytes: int, inbox: _Inbox, trail: _Trail) -> Reply:
         """What was asked for, or the dialect's refusal."""
         try:
             if header_bytes > limits.HEADERS_BYTES_MAX:
@@ -215,17 +218,23 @@ class Gateway:
                 raise Fault(Kind.TOO_LARGE, "header", f"targets are limited to {limits.TARGET_BYTES_MAX} bytes")
             exchange = dialect.open(request, trail.request_id, self._parts.keys, self._now())
             trail.exchange = exchange
-            return await self._perform(exchange, trail)
+            return await self._perform(exchange, inbox, trail)
         except Fault as fault:
             trail.fault = fault
+            if (fault.kind, fault.noun) == (Kind.TRUNCATED, "reply"):
+                return Reply(CLIENT_LEFT)  # for the audit line: nobody is there to read words
             if fault.kind is Kind.INTERNAL:
                 self._log_trace(trail)
         except Exception:
             trail.fault = Fault(Kind.INTERNAL, "server", "an error of the server; its log has the trace")
             self._log_trace(trail)
-        return dialect.refuse(request, trail.request_id, trail.fault)
+        reply = dialect.refuse(request, trail.request_id, trail.fault)
+        if trail.fault.facts.get("told"):
+            # Some vendors' words have a place for it; the header has it at every door.
+            reply.headers.append((DENIAL_HEADER, trail.fault.facts["told"]))
+        return reply
 
-    async def _perform(self, exchange: Exchange, trail: _Trail) -> Reply:
+    async def _perform(self, exchange: Exchange, inbox: _Inbox, trail: _Trail) -> Reply:
         """Bind, ask the guard, run, render."""
         operation = exchange.operation
         assert operation is not None, "a dialect opens an exchange with an operation, or raises"
@@ -233,11 +242,23 @@ class Gateway:
             raise Fault(
                 Kind.NOT_DONE, "operation", f"{operation.name} is not done by Sampan yet", operation=operation.name
             )
-        document = await self._document(exchange.body) if operation.document else b""
+        if operation.begin is not None:
+            await operation.begin(exchange)
+        document = b""
+        if operation.document:
+            document = await self._document(exchange.body, operation.document_bytes_max)
         command = operation.bind(exchange, document)
         trail.resource = command.touches()[0][1]
         facts = partial(facts_of, exchange.request, self._now)
         self._parts.guard.allow(exchange.caller, command, facts, exchange.owners)
+        if not command.waits:
+            return await self._run(exchange, operation, command)
+        async with Leaving(inbox.left):
+            return await self._run(exchange, operation, command)
+
+    async def _run(self, exchange: Exchange, operation: Operation, command: Command) -> Reply:
+        """Run the command and render what it gives, up to the first piece of a body that flows."""
+        assert operation.render is not None
         result = await self._parts.handlers[type(command)](exchange.caller, command)
         try:
             reply = operation.render(exchange, result)
@@ -248,16 +269,16 @@ class Gateway:
             _close(getattr(result, "body", None))
             raise
 
-    async def _document(self, body: Inflow) -> bytes:
+    async def _document(self, body: Inflow, size_max: int) -> bytes:
         """A small body as a whole, agreeing with every digest that its sender claims."""
         pieces: list[bytes] = []
         size = 0
-        too_large = Fault(Kind.TOO_LARGE, "document", f"documents are limited to {limits.DOCUMENT_BYTES_MAX} bytes")
-        if body.length is not None and body.length > limits.DOCUMENT_BYTES_MAX:
+        too_large = Fault(Kind.TOO_LARGE, "document", f"documents are limited to {size_max} bytes")
+        if body.length is not None and body.length > size_max:
             raise too_large
         async for chunk in body.chunks():
             size += len(chunk)
-            if size > limits.DOCUMENT_BYTES_MAX:
+            if size > size_max:
                 raise too_large
             pieces.append(chunk)
         document = b"".join(pieces)
@@ -420,33 +441,55 @@ def _raw_headers(headers: list[tuple[str, str]], length: int | None) -> list[tup
 
 
 async def _stream(
-    start: Mapping[str, Any], body: Outflow, length: int, inbox: _Inbox, send: Send, trail: _Trail
+    start: Mapping[str, Any], body: Outflow, length: int | None, inbox: _Inbox, send: Send, trail: _Trail
 ) -> int:
     """Send a body piece by piece; stop early if the client leaves. Returns how many bytes were sent."""
-    sent = 0
-    gone = asyncio.ensure_future(inbox.left()) if length >= WATCHED_BYTES_MIN else None
-    chunks: AsyncIterator[bytes] = body.chunks()
+    sender = _Sender(start, body, length, send)
+    if length is not None and length < WATCHED_BYTES_MIN:
+        await sender.run(yielding=False)
+        return sender.sent
     try:
-        await send(start)
-        async for chunk in chunks:
-            sent += len(chunk)
-            await send({"type": "http.response.body", "body": chunk, "more_body": sent < length})
-            if gone is None:
-                continue
-            # To a client that has left, sending is nothing and waits for nothing: let the loop find out.
-            await asyncio.sleep(0)
-            if gone.done():
-                trail.fault = Fault(Kind.TRUNCATED, "reply", "the client left")
-                return sent
-        if sent != length:
-            raise Fault(Kind.INTERNAL, "server", f"a body of {length} bytes ended after {sent}")
-        if length == 0:
-            await send({"type": "http.response.body", "body": b"", "more_body": False})
-    finally:
-        if gone is not None:
-            gone.cancel()
-        await _end(chunks)
-    return sent
+        async with Leaving(inbox.left):
+            # To a client that has left, sending is nothing and waits for nothing: let the loop find out. What is
+            # written while it is read waits by itself.
+            await sender.run(yielding=length is not None)
+    except Fault as fault:
+        if (fault.kind, fault.noun) != (Kind.TRUNCATED, "reply"):
+            raise
+        trail.fault = fault
+    return sender.sent
+
+
+class _Sender:
+    """A reply with a body in pieces, on its way. `sent` counts the body's bytes."""
+
+    __slots__ = ("_body", "_length", "_send", "_start", "sent")
+
+    def __init__(self, start: Mapping[str, Any], body: Outflow, length: int | None, send: Send) -> None:
+        self._start = start
+        self._body = body
+        self._length = length
+        self._send = send
+        self.sent = 0
+
+    async def run(self, *, yielding: bool) -> None:
+        """Send it all. Raises Fault(INTERNAL, "server") for a body that is not as long as it says."""
+        send, length = self._send, self._length
+        chunks: AsyncIterator[bytes] = self._body.chunks()
+        try:
+            await send(self._start)
+            async for chunk in chunks:
+                self.sent += len(chunk)
+                more = length is None or self.sent < length
+                await send({"type": "http.response.body", "body": chunk, "more_body": more})
+                if yielding:
+                    await asyncio.sleep(0)
+            if length is not None and self.sent != length:
+                raise Fault(Kind.INTERNAL, "server", f"a body of {length} bytes ended after {self.sent}")
+            if not length:
+                await send({"type": "http.response.body", "body": b"", "more_body": False})
+        finally:
+            await _end(chunks)
 
 
 async def _end(chunks: AsyncIterator[bytes]) -> None:

@@ -8,11 +8,12 @@ that vendor carries.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
 
 from sampan.gateway.http import Reply, Request
+from sampan.kernel import limits
 from sampan.kernel.body import Bytes, Inflow
 from sampan.kernel.caller import ANONYMOUS, Caller, Keyring
 from sampan.kernel.command import Command
@@ -20,7 +21,7 @@ from sampan.kernel.fault import Fault, Kind
 
 FAULTS: frozenset[tuple[Kind, str]] = frozenset(
     {
-        (Kind.DENIED, "action"),  # the guard said no; facts: action, path
+        (Kind.DENIED, "action"),  # the guard said no; facts: action, path, denial (kernel.denial), told (it, sealed)
         (Kind.ABSENT, "authorization"),  # the operation cannot be called anonymously
         (Kind.INVALID, "authorization"),  # the header or the query parameters cannot be read
         (Kind.MISSING, "key"),  # no such access key; facts: key_id
@@ -97,13 +98,17 @@ class Operation:
     """One row of a dialect's table, named as the vendor names it.
 
     `bind` turns the exchange (and, if `document`, the whole small body, verified) into a command; None says that
-    Sampan does not do the operation yet. `render` turns the service's result into a reply.
+    Sampan does not do the operation yet. `render` turns the service's result into a reply. A document has at most
+    `document_bytes_max` bytes. `begin` is awaited before `bind`, where a command needs what a long body begins with: a
+    form's fields.
     """
 
     name: str
     bind: Callable[[Any, bytes], Command] | None = None
     render: Callable[[Any, Any], Reply] | None = None
     document: bool = False
+    document_bytes_max: int = limits.DOCUMENT_BYTES_MAX
+    begin: Callable[[Any], Awaitable[None]] | None = None
 
 
 class Dialect(Protocol):

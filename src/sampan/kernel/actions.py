@@ -22,21 +22,25 @@ class Product:
     """One product's actions by the vendor's names, each with the core actions that it allows.
 
     `everything`: what the product as a whole stands for ("s3:*"); more than its actions name, if another cloud has a
-    name for something that this one has not. `also`: names that are understood and never written.
+    name for something that this one has not. `also`: names that are understood and never written. `by_name`: all that
+    are understood, in lower case.
     """
 
     actions: Mapping[str, frozenset[str]]
     everything: frozenset[str]
     also: Mapping[str, frozenset[str]]
+    by_name: Mapping[str, frozenset[str]]
 
 
 def product(actions: Mapping[str, str], also: Mapping[str, str] | None = None, unnamed: str = "") -> Product:
     """From tables of words: vendor's action to core actions, with spaces between them."""
     read = {name: frozenset(cores.split()) for name, cores in actions.items()}
+    more = {name: frozenset(cores.split()) for name, cores in (also or {}).items()}
     return Product(
         actions=read,
         everything=frozenset(unnamed.split()).union(*read.values()),
-        also={name: frozenset(cores.split()) for name, cores in (also or {}).items()},
+        also=more,
+        by_name={name.lower(): cores for name, cores in {**read, **more}.items()},
     )
 
 
@@ -60,8 +64,9 @@ class Actions:
             return frozenset({self._foreign(text)})
         if wanted.strip("*") == "":
             return known.everything
-        rows = [*known.actions.items(), *known.also.items()]
-        cores = [cores for name, cores in rows if wildcard.matches(wanted, name.lower())]
+        if "*" not in wanted and "?" not in wanted:
+            return known.by_name.get(wanted) or frozenset({self._foreign(text)})
+        cores = [cores for name, cores in known.by_name.items() if wildcard.matches(wanted, name)]
         return frozenset().union(*cores) if cores else frozenset({self._foreign(text)})
 
     def write(self, cores: Iterable[str]) -> tuple[tuple[str, ...], frozenset[str]]:

@@ -49,7 +49,10 @@ class Outflow(Protocol):
     """A reply's body: read once, then closed whatever happens."""
 
     @property
-    def length(self) -> int: ...
+    def length(self) -> int | None:
+        """How many bytes `chunks` will yield in all, or None where only time will tell: what is written while it is
+        read. Such a flow is closed as soon as its reader leaves."""
+        ...
 
     def chunks(self) -> AsyncIterator[bytes]: ...
 

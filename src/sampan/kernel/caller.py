@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Protocol
 
+from sampan.kernel.fault import Fault, Kind
+
 
 @dataclass(frozen=True, slots=True)
 class Caller:
@@ -17,7 +19,8 @@ class Caller:
     `kind` is "root", "user", "role", "federated" or "anonymous", and `principal` the name of who acts inside the
     account: "root", the user's, the role's, or that of the federated user. `id` is never used again for another of the
     same name ("" for root); `session` the name of a role's session. `issued_ms` is set for temporary credentials, and
-    `mfa` says whether they were got with a second factor.
+    `mfa` says whether they were got with a second factor. `scope` names the services that it may call, whatever its
+    policies say; () is all.
     """
 
     account: str
@@ -28,6 +31,7 @@ class Caller:
     session: str = ""
     issued_ms: int | None = None
     mfa: bool = False
+    scope: tuple[str, ...] = ()
 
     @property
     def anonymous(self) -> bool:
@@ -53,7 +57,32 @@ class Key:
     expires_ms: int | None = None
 
 
+@dataclass(frozen=True, slots=True)
+class ApiKey:
+    """An API key, whose whole secret was shown by who calls: there is nothing left to verify but that it may be used.
+    `expires_ms` None: it lasts."""
+
+    key_id: str
+    caller: Caller
+    active: bool = True
+    expires_ms: int | None = None
+
+
 class Keyring(Protocol):
-    """Finds access keys."""
+    """Finds keys: those that sign by their ids, and those that are sent along by what is sent."""
 
     def find(self, key_id: str) -> Key | None: ...
+
+    def bearer(self, token: str) -> ApiKey | None: ...
+
+
+def bearer(keys: Keyring, token: str, now_ms: int) -> Caller:
+    """Who sends an API key. Raises Fault(MISSING | CONFLICT, "key") or Fault(EXPIRED, "token"); never tells it."""
+    key = keys.bearer(token)
+    if key is None:
+        raise Fault(Kind.MISSING, "key", key_id="")
+    if not key.active:
+        raise Fault(Kind.CONFLICT, "key", key_id=key.key_id)
+    if key.expires_ms is not None and now_ms >= key.expires_ms:
+        raise Fault(Kind.EXPIRED, "token", key_id=key.key_id)
+    return key.caller

@@ -14,10 +14,12 @@ class Command:
     """Base of all commands.
 
     `action` names the permission that the command needs ("objects:GetObject"). `touches` lists the (action, path)
-    pairs that the guard asks about; a path is a bucket, or bucket "/" key.
+    pairs that the guard asks about; a path is a bucket, or bucket "/" key. `waits`: running it may take seconds, and
+    nobody needs it any more when the client has left, so that it is cancelled then.
     """
 
     action: ClassVar[str]
+    waits: ClassVar[bool] = False
 
     def touches(self) -> tuple[tuple[str, str], ...]:
         raise NotImplementedError(type(self).__name__)

@@ -163,6 +163,20 @@ def moment(text: str) -> float | None:
     return (parsed if parsed.tzinfo else parsed.replace(tzinfo=UTC)).timestamp()
 
 
+def is_network(text: str) -> bool:
+    """Whether a text is an address, or a range of them (CIDR)."""
+    return _network(text) is not None
+
+
+def is_base64(text: str) -> bool:
+    """Whether a text is Base64 (RFC 4648)."""
+    try:
+        base64.b64decode(text, validate=True)
+    except (binascii.Error, ValueError):
+        return False
+    return True
+
+
 Compare = Callable[[float, float], bool]
 
 

@@ -52,6 +52,41 @@ def read(text: str, depth_max: int = DEPTH_MAX) -> Any:
     return _settled(value, "")
 
 
+def items_at(text: str, member: str) -> list[tuple[int, int]]:
+    """Where the items of a member of the top object begin and end in a text that `read` has read; a member that is no
+    array is its own only item."""
+    decoder = json.JSONDecoder()
+    at = _token(text, 0) + 1
+    while text[_token(text, at)] == '"':
+        name, at = decoder.raw_decode(text, _token(text, at))
+        at = _token(text, _token(text, at) + 1)  # beyond the colon
+        if name == member:
+            break
+        _, at = decoder.raw_decode(text, at)
+        at = _token(text, at) + 1  # beyond the comma, or the end
+        if text[at - 1] == "}":
+            return []
+    else:
+        return []
+    if text[at] != "[":
+        return [(at, decoder.raw_decode(text, at)[1])]
+    found = []
+    while text[at] != "]":
+        start = _token(text, at + 1)
+        if text[start] == "]":
+            break
+        found.append((start, decoder.raw_decode(text, start)[1]))
+        at = _token(text, found[-1][1])
+    return found
+
+
+def _token(text: str, at: int) -> int:
+    """Where the next token begins."""
+    while text[at] in " \t\r\n":
+        at += 1
+    return at
+
+
 def _refuse(name: str) -> Any:
     raise Unreadable("", f"not JSON: {name}")
 

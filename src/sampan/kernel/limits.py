@@ -31,3 +31,7 @@ CHUNK_BYTES = 256 * KIB  # a step of streaming, in and out
 
 CLOCK_SKEW_MS_MAX = 15 * 60 * 1000  # both clouds
 PRESIGN_S_MAX = 7 * 24 * 3600  # both clouds, V4
+
+ASK_BYTES_MAX = 32 * MIB  # what a model is asked: a million tokens are about 5 MiB, and pictures lie inside as text
+FORM_HEAD_BYTES_MAX = 64 * KIB  # of a form: its fields before the file
+FILE_BYTES_MAX = 512 * MIB  # a file for a batch or a training: OpenAI's limit

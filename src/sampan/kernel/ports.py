@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Callable, Iterable, Iterator
+from collections.abc import AsyncIterator, Callable, Iterable, Iterator, Sequence
 from contextlib import AbstractContextManager
 from typing import Protocol, TypeVar
+
+from sampan.kernel.asking import Abilities, Ask, Condition, Embedding, ModelRef, Piece, Ranking, Tokens
 
 T = TypeVar("T")
 
@@ -150,4 +152,75 @@ class Digests(Protocol):
 
     def start(self, algorithms: Iterable[str]) -> Digester:
         """Algorithms: md5, sha1, sha256, crc32, crc32c, crc64nvme, crc64xz. Raises KeyError for another."""
+        ...
+
+
+class Sealer(Protocol):
+    """Encrypts small secrets at rest. What is sealed for one row opens for no other."""
+
+    def seal(self, secret: str, row: bytes, nonce: bytes) -> bytes:
+        """`nonce`: 12 bytes, never used twice."""
+        ...
+
+    def open(self, sealed: bytes, row: bytes) -> str:
+        """Raises ValueError if it was not sealed with this key for this row."""
+        ...
+
+
+class Engine(Protocol):
+    """Runs models. Every call loads the model first if it is not there, and waits for that.
+
+    All calls raise Fault(MISSING | INVALID, "model") if there is no such model or it cannot be used,
+    Fault(UNAVAILABLE, "model"; facts: retry_after_s) while it is overloaded, restarting, or no memory is left for it,
+    and Fault(INVALID, "request"; facts: field) for what this model cannot be asked; Fault(TOO_LARGE, "prompt"; facts:
+    tokens, tokens_max) for a prompt beyond its room.
+    """
+
+    def generate(self, model: ModelRef, ask: Ask) -> AsyncIterator[Piece]:
+        """The answer's pieces, each as soon as it is known. Closing the iterator frees what it holds at once.
+
+        What can be refused is refused before the first piece. After it, Fault(UNAVAILABLE, "answer") means that the
+        engine died in the middle: what was said so far stays said, and nothing is ever said twice.
+        """
+        ...
+
+    async def embed(
+        self,
+        model: ModelRef,
+        texts: Sequence[str | tuple[int, ...]],
+        *,
+        instruction: str = "",
+        dimensions: int | None = None,
+        shorten: bool = True,
+    ) -> Embedding:
+        """One vector for each text. `instruction` says what they are for, as instruction-aware models want it;
+        `dimensions` cuts them down (Matryoshka). Texts beyond the model's room are cut if `shorten`, else refused."""
+        ...
+
+    async def rank(self, model: ModelRef, query: str, documents: Sequence[str], *, instruction: str = "") -> Ranking:
+        """How well each document answers the query."""
+        ...
+
+    async def tokenize(self, model: ModelRef, ask: Ask) -> Tokens:
+        """The tokens of the prompt that `generate` would make of this."""
+        ...
+
+    async def detokenize(self, model: ModelRef, tokens: Sequence[int]) -> str:
+        """The text of tokens, special ones included."""
+        ...
+
+    async def abilities(self, model: ModelRef) -> Abilities:
+        """What the model can do; does not load it."""
+        ...
+
+    async def condition(self, model: ModelRef) -> Condition:
+        """How the model does; does not load it."""
+        ...
+
+    async def load(self, model: ModelRef) -> None:
+        """Return when the model is ready to answer."""
+        ...
+
+    async def unload(self, model: ModelRef) -> None:
+        """Give back its memory, when it has answered what it is answering."""
         ...

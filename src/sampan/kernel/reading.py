@@ -7,13 +7,10 @@ The two grammars are one, but for the words, which a `language.Grammar` has.
 
 from __future__ import annotations
 
-import base64
-import binascii
-import ipaddress
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, TypeVar
 
-from sampan.kernel.conditions import Condition, moment, number
+from sampan.kernel.conditions import Condition, is_base64, is_network, moment, number
 from sampan.kernel.document import Numeral, Unreadable, below
 from sampan.kernel.document import read as read_json
 from sampan.kernel.fault import Fault, Kind
@@ -184,30 +181,14 @@ class _StatementReader:
 # --- values of conditions ---------------------------------------------------------------------------------------------
 
 
-def _is_network(text: str) -> bool:
-    try:
-        ipaddress.ip_network(text, strict=False)
-    except ValueError:
-        return False
-    return True
-
-
-def _is_base64(text: str) -> bool:
-    try:
-        base64.b64decode(text, validate=True)
-    except (binascii.Error, ValueError):
-        return False
-    return True
-
-
 _CHECKS: Mapping[str, Callable[[str], bool]] = {
     "bool": lambda text: text in ("true", "false"),
     "null": lambda text: text in ("true", "false"),
     "numeric": lambda text: number(text) is not None,
     "date": lambda text: moment(text) is not None,
-    "ip": _is_network,
-    "not": _is_network,
-    "binary": _is_base64,
+    "ip": is_network,
+    "not": is_network,
+    "binary": is_base64,
     "arn": lambda text: text.count(":") >= 5 or text == "*",
 }
 """By the first word of an operator."""

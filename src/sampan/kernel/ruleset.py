@@ -91,12 +91,9 @@ class _Index:
                 found = found + rows if found else rows
         if not found:
             return self._anywhere
-        # A statement with several beginnings may be there twice: it is asked twice, and answers the same.
-        return sorted(self._anywhere + found, key=_order)
-
-
-def _order(row: Row) -> int:
-    return row[0]
+        # A statement with several beginnings may be there twice: it is asked twice, and answers the same. Rows begin
+        # with their order, so that they are compared by it, and two that have the same one are the same.
+        return sorted(self._anywhere + found)
 
 
 def _beginnings(statement: Statement) -> set[str] | None:

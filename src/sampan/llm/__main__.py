@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import argparse
+import json
 import sys
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from pathlib import Path
 
 import torch
 
-from sampan.llm import quantise
-from sampan.llm.chat import ChatTemplate
+from sampan.llm import loader, publish, quantise, server
 from sampan.llm.engine import Engine, Options
 from sampan.llm.errors import LlmError, RequestError
 from sampan.llm.request import Request, Sampling
@@ -22,9 +23,14 @@ _BEGIN_DIM, _END_DIM = "\033[2m", "\033[0m"
 def main(arguments: Sequence[str] | None = None) -> int:
     """The command line; returns the exit status."""
     given = _parser().parse_args(arguments)
+    if given.command == "serve":
+        return server.main(Path(given.model), Path(given.socket), json.loads(given.settings))
     if given.threads:
         torch.set_num_threads(given.threads)
     try:
+        if given.command == "quantise":
+            publish.write(given.model, given.out, given.weights, progress=_progress("writing"))
+            return 0
         engine = _engine(given)
         if given.command == "chat":
             return _chat(engine, given)
@@ -41,6 +47,15 @@ def main(arguments: Sequence[str] | None = None) -> int:
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="python -m sampan.llm", description="Run an open model.")
     commands = parser.add_subparsers(dest="command", required=True)
+    serve = commands.add_parser("serve", help="answer on a unix socket")
+    serve.add_argument("model", help="a model folder as published, or a .gguf file")
+    serve.add_argument("--socket", required=True, metavar="PATH", help="where to listen")
+    serve.add_argument("--settings", default="{}", metavar="JSON", help="see sampan.llm.settings")
+    quantiser = commands.add_parser("quantise", help="write a model folder anew with narrow weights")
+    quantiser.add_argument("model", help="a model folder as published")
+    quantiser.add_argument("out", help="the folder to make")
+    quantiser.add_argument("--weights", required=True, choices=("int8", "int4"))
+    quantiser.add_argument("--threads", type=int, default=0, help="processor threads; 0: PyTorch's choice")
     for name, about in (
         ("chat", "talk to a model"),
         ("generate", "complete a text"),
@@ -52,6 +67,7 @@ def _parser() -> argparse.ArgumentParser:
         one.add_argument("--weights", default="auto", choices=sorted(quantise.FORMS), help="how linears are kept")
         one.add_argument("--threads", type=int, default=0, help="processor threads; 0: PyTorch's choice")
         one.add_argument("--cache-mib", type=int, default=0, help="memory for the cache; 0: half of what is free")
+        one.add_argument("--cache", default="auto", choices=("auto", "int8"), help="how keys and values are kept")
         if name == "bench":
             one.add_argument("--prompt", type=int, default=512, help="tokens per prompt")
             one.add_argument("--tokens", type=int, default=32, help="tokens per answer")
@@ -62,7 +78,8 @@ def _parser() -> argparse.ArgumentParser:
         one.add_argument("--top-p", type=float, default=0.8)
         one.add_argument("--top-k", type=int, default=20)
         one.add_argument("--seed", type=int)
-        one.add_argument("--draft", type=int, default=0, help="guess so many tokens ahead from the text itself")
+        one.add_argument("--draft", type=int, default=0, help="guess so many tokens ahead")
+        one.add_argument("--draft-model", help="a smaller model that guesses; without it, the text itself does")
         if name == "generate":
             one.add_argument("prompt", help="the text to go on from")
             one.add_argument("--stop", action="append", default=[], help="end before this text (may be repeated)")
@@ -72,14 +89,25 @@ def _parser() -> argparse.ArgumentParser:
 
 
 def _engine(given: argparse.Namespace) -> Engine:
-    def progress(done: int, total: int) -> None:
-        if sys.stderr.isatty():
-            print(f"\rloading {done}/{total}", end="\n" if done == total else "", file=sys.stderr, flush=True)
-
-    options = Options(cache_bytes=given.cache_mib << 20 or None, draft_tokens=getattr(given, "draft", 0))
-    return Engine.load(
-        given.model, dtype=given.dtype, form=quantise.FORMS[given.weights], options=options, progress=progress
+    options = Options(
+        cache_bytes=given.cache_mib << 20 or None, cache_dtype=given.cache, draft_tokens=getattr(given, "draft", 0)
     )
+    return Engine.load(
+        given.model,
+        dtype=given.dtype,
+        form=quantise.FORMS[given.weights],
+        draft=getattr(given, "draft_model", None),
+        options=options,
+        progress=_progress("loading"),
+    )
+
+
+def _progress(doing: str) -> Callable[[int, int], None]:
+    def tell(done: int, total: int) -> None:
+        if sys.stderr.isatty():
+            print(f"\r{doing} {done}/{total}", end="\n" if done == total else "", file=sys.stderr, flush=True)
+
+    return tell
 
 
 def _sampling(given: argparse.Namespace, stop: Sequence[str] = ()) -> Sampling:
@@ -107,7 +135,7 @@ def _generate(engine: Engine, given: argparse.Namespace) -> int:
 
 
 def _chat(engine: Engine, given: argparse.Namespace) -> int:
-    template = ChatTemplate.load(given.model)
+    template = loader.template(given.model)
     if engine.text is None or template is None:
         raise RequestError("this model has no tokenizer.json or no chat template; try generate")
     messages = [{"role": "system", "content": given.system}] if given.system else []
@@ -137,7 +165,7 @@ def _bench(engine: Engine, given: argparse.Namespace) -> int:
     sampling = Sampling(temperature=0, tokens_max=given.tokens, ignore_end=True)
     for count in given.requests:
         size = (count, given.prompt)
-        prompts = torch.randint(0, engine.model.config.vocabulary, size, generator=generator).tolist()
+        prompts = torch.randint(0, engine.traits.vocabulary, size, generator=generator).tolist()
         for prompt in prompts:
             engine.add(Request(tuple(prompt), sampling))
         started = time.perf_counter()

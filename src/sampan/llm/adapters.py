@@ -73,7 +73,8 @@ class Adapters:
     """The adapters known by name. They are read when first needed, and dropped, the longest unused first, when more
     than `loaded_max` are in memory."""
 
-    def __init__(self, model: Decoder, *, loaded_max: int = 256) -> None:
+    def __init__(self, model: Decoder | None, *, loaded_max: int = 256) -> None:
+        """Without a model there can be none: models that transformers runs take no adapters."""
         self._model, self._loaded_max = model, loaded_max
         self._folders: dict[str, Path] = {}
         self._versions: dict[str, int] = {}
@@ -85,6 +86,8 @@ class Adapters:
     def register(self, name: str, folder: str | Path) -> None:
         """Make an adapter known under a name; a name given anew is a new adapter. Raises ModelError, RequestError
         while the old one is in use."""
+        if self._model is None:
+            raise UnsupportedError("adapters need a model that the library runs itself")
         if self._holders.get(name):
             raise RequestError(f"adapter {name!r} is in use")
         read_config(Path(folder))
@@ -129,7 +132,9 @@ class Adapters:
         return _Mixed(self._stacks, rows)
 
     def _load(self, name: str) -> None:
-        pairs = read(self._folders[name], self._model)
+        model = self._model
+        assert model is not None
+        pairs = read(self._folders[name], model)
         if len(self._slots) >= self._loaded_max:
             idle = next((one for one in self._slots if not self._holders.get(one)), None)
             if idle is None:
@@ -137,7 +142,6 @@ class Adapters:
             self._drop(idle)
         used = set(self._slots.values())
         slot = next(i for i in itertools.count() if i not in used)
-        model = self._model
         for target in {*pairs, *self._stacks}:
             if target not in self._stacks:
                 out, width = shape_of(model, target)

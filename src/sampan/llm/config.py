@@ -25,7 +25,7 @@ class Rope:
     """Rotary position embedding: the base, and how it is stretched beyond the trained length."""
 
     theta: float
-    kind: str = "default"  # default | linear | dynamic | yarn | llama3
+    kind: str = "default"  # default | linear | dynamic | yarn | llama3 | factors
     factor: float = 1.0
     original_positions: int = 0
     attention_factor: float | None = None
@@ -36,6 +36,7 @@ class Rope:
     truncate: bool = True
     low_frequency_factor: float = 1.0
     high_frequency_factor: float = 4.0
+    factors: tuple[float, ...] = ()  # one per frequency, which it divides: how GGUF files say llama3
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,9 +107,9 @@ _NORM_TOPK_DEFAULT = {"qwen2_moe": False, "qwen3_moe": False}
 _THETA_DEFAULT = 10_000.0
 
 
-def read(folder: Path) -> ModelConfig:
-    """The configuration of the model in `folder`. Raises ModelError, UnsupportedError."""
-    return parse(read_json(folder / "config.json", CONFIG_BYTES_MAX))
+def read(folder: Path) -> dict[str, Any]:
+    """The config.json of the model in `folder`. Raises ModelError."""
+    return read_json(folder / "config.json", CONFIG_BYTES_MAX)
 
 
 def read_json(path: Path, bytes_max: int) -> dict[str, Any]:
@@ -132,9 +133,6 @@ def parse(raw: Mapping[str, Any]) -> ModelConfig:
     family = _FAMILIES.get(str(name))
     if family is None:
         raise UnsupportedError(f"model_type {name!r} is not supported; known: {', '.join(sorted(_FAMILIES))}")
-    if raw.get("quantization_config"):
-        method = dict(raw["quantization_config"]).get("quant_method")
-        raise UnsupportedError(f"checkpoints quantised with {method!r} are not supported; use the unquantised model")
     if raw.get("hidden_act", "silu") != "silu":
         raise UnsupportedError(f"hidden_act {raw['hidden_act']!r} is not supported")
     fields = _Fields(raw)

@@ -13,12 +13,12 @@ from pathlib import Path
 
 from torch import Tensor
 
-from sampan.llm import loader, memory, sampler, speculate
+from sampan.llm import contract, loader, memory, sampler, speculate
 from sampan.llm.adapters import Adapters
 from sampan.llm.answer import Answer
 from sampan.llm.beams import Beams
 from sampan.llm.blocks import Blocks
-from sampan.llm.errors import BusyError, LlmError, RequestError
+from sampan.llm.errors import BusyError, LlmError, PromptError, RequestError, UnsupportedError
 from sampan.llm.metrics import Metrics
 from sampan.llm.models.decoder import Decoder
 from sampan.llm.models.layers import linear
@@ -35,15 +35,19 @@ class Options:
 
     block_tokens: int = 16
     cache_bytes: int | None = None  # None: half of the memory at hand
+    cache_dtype: str = "auto"  # auto: the model's own; int8: twice the tokens of bfloat16, nearly the same answers
     length_max: int | None = None  # tokens of one text; None: the model's positions, or what the cache holds
     step_tokens_max: int = 512  # longer steps read weights less often, shorter ones keep others waiting less
     sequences_max: int = 64
     waiting_max: int = 1024
-    draft_tokens: int = 0  # guesses per step from the text itself; 0: none
+    draft_tokens: int = (
+        0  # guesses per step from the draft model or the text itself; 0: none, or DRAFT_TOKENS of a model
+    )
     draft_sequences_max: int = 4  # with more running, guesses cost more than they bring
     seed: int | None = None  # for requests without one; None: from the system
 
 
+DRAFT_TOKENS = 4  # as many as are still often right
 _NOT_FINITE = "the model's output is not finite"
 
 
@@ -66,33 +70,53 @@ class Engine:
 
     def __init__(
         self,
-        model: Decoder,
+        model: Decoder | contract.Runner,
         *,
         text: Text | None = None,
         adapters: Adapters | None = None,
+        draft: Decoder | None = None,
         options: Options | None = None,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
-        self.model, self.text, self.options = model, text, options or Options()
-        self.adapters = adapters or Adapters(model)
+        self.model = model
+        self.text, self.options = text, options or Options()
+        self.runner = _runner(model, self.options.cache_dtype)
+        self.traits = self.runner.traits
+        helper = None if draft is None else Runner(draft, rounded=self.options.cache_dtype == "int8")
+        if helper is not None and not self.traits.paged:
+            raise UnsupportedError("a draft model needs a model that the library runs itself")
+        self.adapters = adapters or Adapters(model if isinstance(model, Decoder) else None)
         self.metrics = Metrics(clock())
         self._clock, self._chance = clock, random.Random(self.options.seed)
         size = self.options.block_tokens
-        each = memory.block_bytes(model.config, size, model.embedding.element_size())
         budget = self.options.cache_bytes
         if budget is None:
-            budget = int(memory.available_bytes(model.device) * memory.CACHE_SHARE)
-        longest = self.options.sequences_max * (-(-model.config.room // size))
-        count = max(min(budget // each, longest), 1)
-        self.length_max = min(self.options.length_max or model.config.room, model.config.room, count * size)
+            budget = int(memory.available_bytes(self.runner.device) * memory.CACHE_SHARE)
+        sequences, tokens = memory.plan(
+            budget,
+            token_bytes=self.traits.token_bytes + (helper.traits.token_bytes if helper else 0),
+            sequence_bytes=self.traits.sequence_bytes,
+            sequences_max=self.options.sequences_max,
+            longest=-(-self.traits.room // size) * size,
+        )
+        count = max(tokens // size, 1)
+        self.length_max = min(self.options.length_max or self.traits.room, self.traits.room, count * size)
         self.blocks = Blocks(count, size)
         self.scheduler = Scheduler(
             self.blocks,
             step_tokens_max=self.options.step_tokens_max,
-            sequences_max=self.options.sequences_max,
+            sequences_max=sequences,
+            paged=self.traits.paged,
+            whole=self.traits.whole,
         )
-        self.runner = Runner(model, blocks=count, block_tokens=size)
-        self._end_tokens = frozenset((*model.config.end_tokens, *(text.end_tokens if text else ())))
+        self.runner.reserve(count, size)
+        wanted = self.options.draft_tokens or (DRAFT_TOKENS if draft else 0)
+        self._draft_tokens = wanted if self.traits.paged else 0  # wrong ones must be taken back
+        self._guesses: speculate.Guesses = speculate.LookUp()
+        if helper is not None:
+            helper.reserve(count, size)
+            self._guesses = speculate.Draft(helper, self.blocks, self.traits.vocabulary)
+        self._end_tokens = frozenset((*self.traits.end_tokens, *(text.end_tokens if text else ())))
         self._inbox: deque[tuple[int, Request | None]] = deque()
         self._groups: dict[int, _Group] = {}
         self._of: dict[Sequence, Answer] = {}
@@ -111,14 +135,17 @@ class Engine:
         dtype: str = "auto",
         device: str = "cpu",
         form: loader.Form = linear,
+        draft: str | Path | None = None,
         options: Options | None = None,
         progress: loader.Progress | None = None,
     ) -> Engine:
-        """An engine over the model in `folder`, with its tokenizer if it has one. Raises ModelError."""
-        model = loader.load(folder, dtype=dtype, device=device, form=form, progress=progress)
-        home = Path(folder) if Path(folder).is_dir() else Path(folder).parent
-        has_text = (home / "tokenizer.json").is_file()
-        return cls(model, text=Text.load(home, model.config.vocabulary) if has_text else None, options=options)
+        """An engine over the model in `folder`, with its tokenizer if it has one; one that the library does not know is
+        run by transformers, if that is installed. `draft` is the folder of a smaller model that guesses ahead.
+        Raises ModelError."""
+        model = loader.open_any(folder, dtype=dtype, device=device, form=form, progress=progress)
+        vocabulary = model.config.vocabulary if isinstance(model, Decoder) else model.traits.vocabulary
+        helper = None if draft is None else loader.load(draft, dtype=dtype, device=device, form=form)
+        return cls(model, text=loader.text(folder, vocabulary), draft=helper, options=options)
 
     @property
     def busy(self) -> bool:
@@ -220,14 +247,15 @@ class Engine:
         sampling, prompt = request.sampling, request.prompt
         sampling.check()
         if not prompt:
-            raise RequestError("the prompt is empty")
+            raise RequestError("the prompt is empty", field="prompt")
         if len(prompt) >= self.length_max:
-            raise RequestError(f"the prompt has {len(prompt)} tokens; there is room for {self.length_max - 1}")
-        if min(prompt) < 0 or max(prompt) >= self.model.config.vocabulary:
-            raise RequestError(f"the prompt holds tokens outside of 0 to {self.model.config.vocabulary - 1}")
+            raise PromptError(len(prompt), self.length_max - 1)
+        if min(prompt) < 0 or max(prompt) >= self.traits.vocabulary:
+            most = self.traits.vocabulary - 1
+            raise RequestError(f"the prompt holds tokens outside of 0 to {most}", field="prompt")
         if self.text is None and (sampling.stop or sampling.grammar is not None):
             raise RequestError("stop strings and grammars need a tokenizer, and this model has none")
-        if self.model.head is None:
+        if not self.traits.generates:
             raise RequestError("this model embeds; it does not generate")
         if request.adapter is not None:
             self.adapters.check(request.adapter)
@@ -262,12 +290,12 @@ class Engine:
             self._start(group, self._sequence(request_id, request, index, seed + index * 0x9E3779B9), trouble)
 
     def _sequence(self, request_id: int, request: Request, index: int, seed: int) -> Sequence:
-        config = self.model.config
-        limit = self.length_max
+        limit = self.length_max if self.traits.paged else 0
         kind: tuple[object, ...] = (self.adapters.version(request.adapter),)
-        if self.model.rotary.by_length:  # keys depend on the prompt's length once it exceeds the trained one
-            limit = max(config.positions, len(request.prompt))
-            kind += (len(request.prompt) if len(request.prompt) > config.positions else 0,)
+        edge = self.traits.stretched_from
+        if edge is not None:  # keys depend on the prompt's length once it exceeds the trained one
+            limit = max(edge, len(request.prompt))
+            kind += (len(request.prompt) if len(request.prompt) > edge else 0,)
         self._arrivals += 1
         deadline = None if request.deadline_s is None else self._clock() + request.deadline_s
         return Sequence(
@@ -294,9 +322,9 @@ class Engine:
             except RequestError as error:
                 trouble = trouble or str(error)
         if trouble:
-            answer.give_up("error", trouble)
+            answer.give_up("refused", trouble)
             if group.beams is not None:
-                group.beams.stop("error", trouble)
+                group.beams.stop("refused", trouble)
         else:
             self.scheduler.add(sequence)
 
@@ -319,6 +347,8 @@ class Engine:
     def _run(self, work: list[Work]) -> None:
         tweak = self.adapters.tweak([(item.sequence.request.adapter, item.count) for item in work])
         hidden = self.runner.hidden(work, tweak)
+        if self._draft_tokens:
+            self._guesses.follow(work)
         self._prompt_logprobs(work, hidden)
         wanted: list[int] = []
         owners: list[tuple[Sequence, int, int]] = []
@@ -337,6 +367,18 @@ class Engine:
         for group in {item.sequence.request_id: self._groups[item.sequence.request_id] for item in work}.values():
             if group.beams is not None:
                 self._advance_beams(group)
+        if self._draft_tokens and len(self.scheduler.running) <= self.options.draft_sequences_max:
+            self._guess(work)
+
+    def _guess(self, work: list[Work]) -> None:
+        """Guesses for those that the step has brought to their end, and that go on."""
+        wanted: list[tuple[Sequence, int]] = []
+        for item in work:
+            sequence, answer = item.sequence, self._of.get(item.sequence)
+            beams = self._groups[sequence.request_id].beams
+            if answer is not None and answer.finished is None and beams is None and sequence.pending == 1:
+                wanted.append((sequence, min(self._draft_tokens, sequence.length_max - len(sequence.tokens) - 1)))
+        self._guesses.propose(wanted)
 
     def _choose(self, hidden: Tensor, wanted: list[int], owners: list[tuple[Sequence, int, int]]) -> None:
         """Tokens from rows of logits; of guessed rows, those that follow a right guess."""
@@ -373,14 +415,12 @@ class Engine:
         sequence.draft = []
         if answer.finished == "error":  # nobody may find what it left in the cache
             self.runner.wipe(sequence)
+            self._guesses.wipe(sequence)
             self.scheduler.remove(sequence)
             return
         sequence.enter(self.blocks)
         if answer.finished is not None:
             self.scheduler.remove(sequence)
-        elif self.options.draft_tokens and len(self.scheduler.running) <= self.options.draft_sequences_max:
-            room = min(self.options.draft_tokens, sequence.length_max - len(sequence.tokens) - 1)
-            sequence.draft = speculate.propose(sequence.tokens, room) if sequence.pending == 1 else []
 
     def _prompt_logprobs(self, work: list[Work], hidden: Tensor) -> None:
         start = 0
@@ -410,6 +450,8 @@ class Engine:
             copy = self.scheduler.fork(parent, child)
             if copy is not None:
                 self.runner.copy_block(*copy)
+                if self._draft_tokens:
+                    self._guesses.copy_block(*copy)
             answer = Answer(child, stream=None, end_tokens=self._end_tokens)
             self._of[child] = answer
             group.answers.append(answer)
@@ -465,3 +507,13 @@ def best(answers: list[Answer], held: list[Update], count: int) -> list[Update]:
     ranked = sorted(answers, key=lambda answer: -answer.likelihood)[:count]
     whole = [joined([one for one in held if one.index == answer.sequence.index]) for answer in ranked]
     return [replace(update, index=index) for index, update in enumerate(whole)]
+
+
+def _runner(model: Decoder | contract.Runner, cache_dtype: str) -> contract.Runner:
+    if cache_dtype not in ("auto", "int8"):
+        raise UnsupportedError(f"cache_dtype must be auto or int8, not {cache_dtype!r}")
+    if isinstance(model, Decoder):
+        return Runner(model, rounded=cache_dtype == "int8")
+    if cache_dtype != "auto":
+        raise UnsupportedError("a model that transformers runs keeps its state in its own type")
+    return model

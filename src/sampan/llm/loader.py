@@ -9,11 +9,15 @@ import torch
 from torch import Tensor
 
 from sampan.llm import config as configuration
+from sampan.llm import levels, narrow, quantise
+from sampan.llm.chat import ChatTemplate
 from sampan.llm.config import ModelConfig
+from sampan.llm.contract import Runner
 from sampan.llm.errors import ModelError, UnsupportedError
 from sampan.llm.models.decoder import Decoder, Layer
 from sampan.llm.models.layers import Linear, linear
 from sampan.llm.models.mlp import Gated, Mixture
+from sampan.llm.text import Text
 from sampan.llm.weights import Safetensors, Source
 
 Form = Callable[[Tensor, Tensor | None], Linear]
@@ -26,7 +30,7 @@ _DTYPES = {
     "float64": torch.float64,
 }
 # Tensors that some checkpoints carry and that no decoder needs.
-_IGNORED = (".rotary_emb.inv_freq", ".masked_bias")
+_IGNORED = (".rotary_emb.inv_freq", ".masked_bias", ".k_scale", ".v_scale")
 
 
 def load(
@@ -51,8 +55,62 @@ def load(
         return build(file.config, file, dtype=dtype, device=device, form=form, progress=progress)
     if not path.is_dir():
         raise ModelError(f"{path} is not a folder")
-    config = configuration.read(path)
-    return build(config, Safetensors(path), dtype=dtype, device=device, form=form, progress=progress)
+    raw = configuration.read(path)
+    config = configuration.parse(raw)
+    source = narrow.source(path, Safetensors(path), raw)
+    if dtype == "auto" and config.dtype == "float16" and isinstance(source, narrow.Narrow) and device == "cpu":
+        dtype = "bfloat16"  # what narrow weights are multiplied with here
+    return build(config, source, dtype=dtype, device=device, form=form, progress=progress)
+
+
+def text(folder: str | Path, vocabulary: int) -> Text | None:
+    """The tokenizer of a model folder, or of a .gguf file: what lies beside, or what is inside. Raises ModelError."""
+    path = Path(folder)
+    home = path if path.is_dir() else path.parent
+    if (home / "tokenizer.json").is_file():
+        return Text.load(home, vocabulary)
+    if path.suffix == ".gguf":
+        from sampan.llm import gguf_text
+        from sampan.llm.gguf_file import GgufFile
+
+        return gguf_text.text(GgufFile(path))
+    return None
+
+
+def template(folder: str | Path) -> ChatTemplate | None:
+    """The chat template in the same places. Raises ModelError."""
+    path = Path(folder)
+    found = ChatTemplate.load(path if path.is_dir() else path.parent)
+    if found is None and path.suffix == ".gguf":
+        from sampan.llm import gguf_text
+        from sampan.llm.gguf_file import GgufFile
+
+        return gguf_text.template(GgufFile(path))
+    return found
+
+
+def open_any(
+    folder: str | Path,
+    *,
+    dtype: str = "auto",
+    device: str = "cpu",
+    form: Form = linear,
+    progress: Progress | None = None,
+) -> Decoder | Runner:
+    """As `load`; what is not known here is run by transformers. Raises ModelError, and UnsupportedError if there is no
+    transformers, or if it does not know the model either."""
+    try:
+        return load(folder, dtype=dtype, device=device, form=form, progress=progress)
+    except UnsupportedError as error:
+        if not Path(folder).is_dir():
+            raise
+        try:
+            from sampan.llm.foreign import loader as foreign  # here: transformers is an extra, and slow to import
+        except ImportError:
+            raise UnsupportedError(f"{error}; pip install 'sampan[transformers]' to run it by transformers") from error
+        if form is not linear:
+            raise UnsupportedError("a model that transformers runs keeps its weights as they are") from error
+        return foreign.load(Path(folder), dtype=dtype, device=device)
 
 
 def build(
@@ -158,11 +216,26 @@ class _Builder:
         )
 
     def _fused(self, parts: list[tuple[str, int]], width: int, bias: bool) -> Linear:
-        """Several linears over the same input as one."""
+        """Several linears over the same input as one. Narrow weights stay as they are, unless a form is asked for."""
+        given = [self._levels(f"{name}.weight", size, width) for name, size in parts] if self._form is linear else []
+        kept = levels.stacked([one for one in given if one is not None]) if given and None not in given else None
+        if kept is not None:
+            biases = [self._take(f"{name}.bias", size) for name, size in parts] if bias else []
+            self._left -= {self._prefix + f"{name}.weight" for name, _ in parts}
+            return quantise.kept(kept, torch.cat(biases) if biases else None, self._dtype, self._device)
         weights = [self._take(f"{name}.weight", size, width) for name, size in parts]
         biases = [self._take(f"{name}.bias", size) for name, size in parts] if bias else []
         weight = weights[0] if len(weights) == 1 else torch.cat(weights)
         return self._form(weight, torch.cat(biases) if biases else None)
+
+    def _levels(self, name: str, *shape: int) -> levels.Levels | None:
+        name = self._prefix + name
+        found = self._source.levels(name) if name in self._names else None
+        if found is not None and found.shape != shape:
+            raise ModelError(f"{name} has shape {found.shape}; the configuration says {shape}")
+        if found is not None and not bool((found.scale.sum() + found.zero.sum()).isfinite()):
+            raise ModelError(f"{name} holds values that are not finite")
+        return found
 
     def _take(self, name: str, *shape: int) -> Tensor:
         return self._read(self._prefix + name, shape)
@@ -181,6 +254,10 @@ class _Builder:
         return tensor.to(self._device, self._dtype)
 
     def _settle(self) -> None:
-        left = sorted(name for name in self._left if not name.endswith(_IGNORED))
+        left = sorted(name for name in self._left if not name.endswith(_IGNORED) and not self._empty(name))
         if left:
             raise ModelError(f"the weights hold {len(left)} tensors that this model has no use for, such as {left[0]}")
+
+    def _empty(self, name: str) -> bool:
+        """Whether it is a bias of zeros, which GPTQ's tools give to linears that have none."""
+        return name.endswith(".bias") and isinstance(self._source, narrow.Narrow) and not self._source.read(name).any()

@@ -8,6 +8,7 @@ import mmap
 import torch
 
 from sampan.llm.config import ModelConfig
+from sampan.llm.models.cache import SCALE_BYTES
 
 CACHE_SHARE = 0.5  # of what is available once the weights are loaded: the rest is for activations and neighbours
 _UNKNOWN_BYTES = 2 << 30
@@ -26,9 +27,22 @@ def available_bytes(device: torch.device) -> int:
         return _UNKNOWN_BYTES
 
 
-def block_bytes(config: ModelConfig, block_tokens: int, element_bytes: int) -> int:
-    """Keys and values of one block in all layers."""
-    return 2 * config.layers * block_tokens * config.kv_heads * config.head * element_bytes
+def token_bytes(config: ModelConfig, dtype: torch.dtype | None) -> int:
+    """Keys and values of one token in all layers; without a type, rounded to int8 with a scale per head."""
+    each = config.head + SCALE_BYTES if dtype is None else config.head * dtype.itemsize
+    return 2 * config.layers * config.kv_heads * each
+
+
+def plan(budget: int, *, token_bytes: int, sequence_bytes: int, sequences_max: int, longest: int) -> tuple[int, int]:
+    """(sequences, tokens) that fit into the budget: at most `sequences_max`, of at most `longest` tokens each. What
+    sequences take whatever their length gets half of it at most; at least one sequence and one token always fit."""
+    sequences = sequences_max
+    if sequence_bytes:
+        sequences = max(min(sequences_max, budget // (2 if token_bytes else 1) // sequence_bytes), 1)
+    tokens = sequences * longest
+    if token_bytes:
+        tokens = max(min(tokens, (budget - sequences * sequence_bytes) // token_bytes), 1)
+    return sequences, tokens
 
 
 def pages(shape: tuple[int, ...], dtype: torch.dtype) -> torch.Tensor:

@@ -58,5 +58,5 @@ class Metrics:
         self.accepted_tokens += accepted
 
     def snapshot(self) -> dict[str, float]:
-        """All figures by name."""
-        return asdict(self)
+        """All figures by name, with `acceptance`, the share of guesses that were right."""
+        return asdict(self) | {"acceptance": self.accepted_tokens / max(self.guessed_tokens, 1)}

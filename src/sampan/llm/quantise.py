@@ -14,21 +14,32 @@ import torch.nn.functional as functional
 from torch import Tensor
 
 from sampan.llm import products
+from sampan.llm.levels import Levels
 from sampan.llm.models.layers import Dense, Linear, linear
 
 GROUP = 32  # weights that share a scale in int4
+GROUPS = (32, 64, 128, 256)  # that PyTorch's int4 kernel takes
 WIDE_ROWS = 128  # rows from which widening pays
 HEAD_ROWS = 65_536  # a weight this tall is the output head: it stays at int8, where errors show most
-_INT4_ROWS = 64  # the int4 kernel takes multiples of this
+_INT4_ROWS = 64  # PyTorch's int4 kernel takes multiples of this
 
 
 class TorchInt8:
     """y = x (scale * W8)^T + b"""
 
     def __init__(self, weight: Tensor, bias: Tensor | None = None) -> None:
-        self.shape = (weight.shape[0], weight.shape[1])
-        self.weight, scale = int8(weight)
-        self._scale = scale.to(torch.bfloat16)
+        self._set(*int8(weight), bias)
+
+    @classmethod
+    def of(cls, levels: Tensor, scale: Tensor, bias: Tensor | None) -> TorchInt8:
+        """From int8 [out, in] and a scale per row."""
+        made = cls.__new__(cls)
+        made._set(levels, scale, bias)
+        return made
+
+    def _set(self, levels: Tensor, scale: Tensor, bias: Tensor | None) -> None:
+        self.shape = (levels.shape[0], levels.shape[1])
+        self.weight, self._scale = levels, scale.to(torch.bfloat16)
         self._bias = None if bias is None else bias.to(torch.bfloat16)
         self.bytes = self.weight.numel() + 2 * scale.numel()
 
@@ -47,23 +58,34 @@ class TorchInt4:
     """y = x W4^T + b, the weights in PyTorch's packed form."""
 
     def __init__(self, weight: Tensor, bias: Tensor | None = None) -> None:
-        self.shape = (weight.shape[0], weight.shape[1])
         levels, scale = int4(weight)
-        self._packed = torch.ops.aten._convert_weight_to_int4pack_for_cpu(levels.int() + 8, 1)
-        # [groups, rows, (scale, zero)]: w = (level - 8) * scale + zero
-        self._scales = torch.stack((scale.T, torch.zeros_like(scale.T)), -1).to(torch.bfloat16).contiguous()
+        self._set(levels.int() + 8, scale, torch.zeros_like(scale), bias)
+
+    @classmethod
+    def of(cls, levels: Levels, bias: Tensor | None) -> TorchInt4:
+        """From 0..15 and scales for groups of one of GROUPS."""
+        made = cls.__new__(cls)
+        made._set(levels.levels.to(torch.int32), levels.scale, (8 - levels.zero) * levels.scale, bias)
+        return made
+
+    def _set(self, levels: Tensor, scale: Tensor, added: Tensor, bias: Tensor | None) -> None:
+        """w = (level - 8) * scale + added"""
+        self.shape = (levels.shape[0], levels.shape[1])
+        self._group = levels.shape[1] // scale.shape[1]
+        self._packed = torch.ops.aten._convert_weight_to_int4pack_for_cpu(levels, 1)
+        self._scales = torch.stack((scale.T, added.T), -1).to(torch.bfloat16).contiguous()
         self._bias = None if bias is None else bias.to(torch.bfloat16)
-        self.bytes = weight.numel() // 2 + 2 * self._scales.numel()
+        self.bytes = levels.numel() // 2 + 2 * self._scales.numel()
 
     def __call__(self, x: Tensor) -> Tensor:
-        y: Tensor = torch.ops.aten._weight_int4pack_mm_for_cpu(x.contiguous(), self._packed, GROUP, self._scales)
+        y: Tensor = torch.ops.aten._weight_int4pack_mm_for_cpu(x.contiguous(), self._packed, self._group, self._scales)
         return y if self._bias is None else y + self._bias
 
 
 def int8(weight: Tensor) -> tuple[Tensor, Tensor]:
     """Whole numbers in -127..127 and a scale per row."""
     wide = weight.float()
-    scale = (wide.abs().amax(1) / 127).clamp(min=1e-12)
+    scale = (wide.abs().amax(1) / 127).clamp(min=1e-12).to(torch.bfloat16).float()  # as it will be stored
     return (wide / scale.unsqueeze(1)).round_().clamp_(-127, 127).to(torch.int8), scale
 
 
@@ -95,6 +117,34 @@ def narrow4(weight: Tensor, bias: Tensor | None = None) -> Linear:
     if products.available():
         return products.int4(*int4(weight), None, bias)
     return TorchInt4(weight, bias) if weight.shape[0] % _INT4_ROWS == 0 else TorchInt8(weight, bias)
+
+
+def kept(given: Levels, bias: Tensor | None, dtype: torch.dtype, device: torch.device) -> Linear:
+    """Published levels as they are, where the kernels take them; else widened."""
+    fits = device.type == "cpu" and dtype == torch.bfloat16 and given.order is None and given.group % GROUP == 0
+    if fits and given.bits == 8 and given.scale.shape[1] == 1 and bool((given.zero == 128).all()):
+        levels, scale = (given.levels.to(torch.int16) - 128).to(torch.int8), given.scale.view(-1)
+        return products.int8(levels, scale, bias) if products.available() else TorchInt8.of(levels, scale, bias)
+    if fits and given.bits == 4:
+        if products.available():
+            return _kept4(given, bias)
+        size = next((one for one in reversed(GROUPS) if given.group % one == 0), 0)
+        if size and given.shape[0] % _INT4_ROWS == 0:
+            return TorchInt4.of(_regrouped(given, size), bias)
+    return linear(given.wide().to(device, dtype), bias)
+
+
+def _kept4(given: Levels, bias: Tensor | None) -> Linear:
+    spans = _regrouped(given, products.SPAN)
+    shift = None if bool((given.zero == 8).all()) else (8 - spans.zero) * spans.scale
+    return products.int4((given.levels.to(torch.int16) - 8).to(torch.int8), spans.scale, shift, bias)
+
+
+def _regrouped(given: Levels, size: int) -> Levels:
+    """The same with groups of `size`, which divides the present ones."""
+    times = given.group // size
+    scale, zero = (part.repeat_interleave(times, 1) for part in (given.scale, given.zero))
+    return Levels(given.levels, scale, zero, given.bits)
 
 
 def _fits(weight: Tensor) -> bool:

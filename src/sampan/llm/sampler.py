@@ -8,12 +8,13 @@ from __future__ import annotations
 
 import math
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Sequence as Items
 
 import torch
 from torch import Tensor
 
 from sampan.llm.request import Logprob, Sampling
+from sampan.llm.sequence import Sequence
 
 CANDIDATES = 256  # enough for nearly every top-p; if not, the whole row is sorted
 _MASK = (1 << 64) - 1
@@ -43,7 +44,7 @@ def _adjusted(sampling: Sampling) -> bool:
     )
 
 
-def adjust(row: Tensor, sampling: Sampling, prompt: Sequence[int], answer: Sequence[int], banned: set[int]) -> Tensor:
+def adjust(row: Tensor, sampling: Sampling, prompt: Items[int], answer: Items[int], banned: set[int]) -> Tensor:
     """The row with penalties and biases applied; `banned` tokens are out. The row itself stays as it is."""
     if not _adjusted(sampling) and not banned:
         return row
@@ -63,6 +64,13 @@ def adjust(row: Tensor, sampling: Sampling, prompt: Sequence[int], answer: Seque
     if banned:
         row[torch.tensor(sorted(banned), dtype=torch.long)] = -math.inf
     return row
+
+
+def guess(row: Tensor, sequence: Sequence) -> int:
+    """What the sequence's request would choose from the row, after its guesses so far; grammars aside."""
+    sampling, said = sequence.request.sampling, [*sequence.answer, *sequence.draft]
+    row = adjust(row, sampling, sequence.request.prompt, said, set())
+    return choose(row, sampling, uniform(sequence.seed, len(sequence.tokens) + len(sequence.draft)))
 
 
 def choose(row: Tensor, sampling: Sampling, number: float) -> int:

@@ -16,21 +16,27 @@ from sampan.llm.sequence import Sequence
 
 @dataclass(frozen=True, slots=True)
 class Work:
-    """`count` tokens of one sequence, from its `computed` on; guesses included."""
+    """`count` tokens of one sequence, guesses included, from its `computed` on or so many `ahead` of that."""
 
     sequence: Sequence
     count: int
+    ahead: int = 0
 
 
 class Scheduler:
     """Continuous batching: sequences join and leave between any two steps."""
 
-    def __init__(self, blocks: Blocks, *, step_tokens_max: int, sequences_max: int) -> None:
+    def __init__(
+        self, blocks: Blocks, *, step_tokens_max: int, sequences_max: int, paged: bool = True, whole: bool = False
+    ) -> None:
+        """Without `paged`, nothing that a sequence has can be given to another; with `whole`, texts are read in one
+        piece, however long."""
         self.blocks = blocks
         self.running: list[Sequence] = []  # in order
         self.waiting: list[Sequence] = []  # in order
         self.preemptions = 0
         self._step_tokens_max, self._sequences_max = step_tokens_max, sequences_max
+        self._paged, self._whole = paged, whole
 
     def add(self, sequence: Sequence) -> None:
         bisect.insort(self.waiting, sequence, key=lambda one: one.order)
@@ -48,7 +54,7 @@ class Scheduler:
         slots (from, to) of a part-filled block to copy, or None. Without room the child waits, and computes again."""
         size = self.blocks.size
         full, rest = divmod(parent.computed, size)
-        if self.blocks.free < 1 + (rest > 0) or parent not in self.running:
+        if not self._paged or self.blocks.free < 1 + (rest > 0) or parent not in self.running:
             self.add(child)
             return None
         child.start(self.blocks, (parent.blocks[:full], parent._serials[:full]))
@@ -77,7 +83,7 @@ class Scheduler:
         """Budget and blocks for a running sequence; others may have to go for it, or it itself."""
         if sequence.pending > 1 or self._budget <= len(sequence.draft):
             sequence.draft = []
-        count = min(sequence.pending + len(sequence.draft), self._budget)
+        count = self._piece(sequence.pending + len(sequence.draft))
         while self._lacking(sequence, count) > self.blocks.free:
             last = self.running[-1]
             self._budget += work.pop(last, 0)
@@ -87,6 +93,10 @@ class Scheduler:
         sequence.grow(self.blocks, sequence.computed + count)
         work[sequence] = count
         self._budget -= count
+
+    def _piece(self, pending: int) -> int:
+        """How many of the pending tokens the next step takes."""
+        return pending if self._whole else min(pending, self._budget)
 
     def _lacking(self, sequence: Sequence, count: int) -> int:
         return self.blocks.needed(sequence.computed + count) - len(sequence.blocks)
@@ -110,7 +120,7 @@ class Scheduler:
             self.waiting.remove(sequence)
             sequence.start(self.blocks, known)
             bisect.insort(self.running, sequence, key=lambda one: one.order)
-            count = min(sequence.pending, self._budget)
+            count = self._piece(sequence.pending)
             sequence.grow(self.blocks, sequence.computed + count)
             work[sequence] = count
             self._budget -= count
@@ -130,7 +140,8 @@ class Scheduler:
         """Whether the sequence can start, if need be in place of a running one of lower priority."""
         while True:
             held = sum(1 for block in known if self.blocks.idle(block))
-            first = min(len(sequence.tokens), len(known) * self.blocks.size + self._budget)
+            start = len(known) * self.blocks.size
+            first = start + self._piece(len(sequence.tokens) - start)
             # One spare block for each that runs: else the newcomer would soon push somebody out.
             needed = self.blocks.needed(first) - len(known) + held + len(self.running)
             if len(self.running) < self._sequences_max and needed <= self.blocks.free:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import torch
 from torch import Tensor
 
@@ -36,6 +38,7 @@ class Sequence:
         self.preemptions = 0
         self.draft: list[int] = []  # guesses for the tokens after the last, to be checked in the next step
         self.blocks: list[int] = []
+        self.state: Any = None  # of a model without pages: the runner's own, for `computed` tokens
         self._root, self._shared_limit = root, shared_limit  # within this many tokens, blocks are shared
         self._serials: list[int] = []
         self._slots = torch.empty(0, dtype=torch.long)
@@ -44,6 +47,11 @@ class Sequence:
     def pending(self) -> int:
         """Tokens that the model has not seen yet."""
         return len(self.tokens) - self.computed
+
+    def span(self, first: int, end: int) -> list[int]:
+        """The tokens [first, end), guesses included."""
+        known = len(self.tokens)
+        return self.tokens[first:end] + self.draft[max(first - known, 0) : max(end - known, 0)]
 
     @property
     def answer(self) -> list[int]:
@@ -107,7 +115,7 @@ class Sequence:
     def stop(self, blocks: Blocks) -> None:
         """Give all blocks back; everything is to be computed again."""
         blocks.release(self.blocks)
-        self.blocks, self._serials, self.draft = [], [], []
+        self.blocks, self._serials, self.draft, self.state = [], [], [], None
         self._slots = torch.empty(0, dtype=torch.long)
         self.computed = 0
 

@@ -14,6 +14,7 @@ from torch import Tensor
 
 from sampan.llm.config import read_json
 from sampan.llm.errors import ModelError
+from sampan.llm.levels import Levels
 
 INDEX_BYTES_MAX = 64 << 20  # the largest published indices are about 10 MiB
 _SINGLE, _INDEX = "model.safetensors", "model.safetensors.index.json"
@@ -27,6 +28,10 @@ class Source(Protocol):
 
     def read(self, name: str) -> Tensor:
         """The tensor, possibly a view of mapped memory. Raises ModelError."""
+        ...
+
+    def levels(self, name: str) -> Levels | None:
+        """The tensor as whole numbers, if it is stored so."""
         ...
 
 
@@ -48,6 +53,9 @@ class Safetensors:
             raise ModelError(f"{path.name}: cannot read {name}: {error}") from error
         assert isinstance(tensor, Tensor)
         return tensor
+
+    def levels(self, name: str) -> Levels | None:
+        return None
 
     def _locate(self, folder: Path) -> dict[str, Path]:
         if (folder / _INDEX).is_file():

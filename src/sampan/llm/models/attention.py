@@ -14,6 +14,7 @@ import torch
 import torch.nn.functional as functional
 from torch import Tensor
 
+from sampan.llm.models.cache import Pool, read
 from sampan.llm.native import Kernels
 
 PAGED_MAX = 4  # queries of one sequence up to which each goes over the pages by itself
@@ -129,26 +130,23 @@ def _places(rows: list[int]) -> Tensor | slice:
     return torch.tensor(rows)
 
 
-def attend(
-    query: Tensor, keys: Tensor, values: Tensor, plan: Plan, window: int, kernels: Kernels | None = None
-) -> Tensor:
+def attend(query: Tensor, keys: Pool, values: Pool, plan: Plan, window: int, kernels: Kernels | None = None) -> Tensor:
     """Answers for [tokens, heads, head] queries from pools of [slots, kv_heads, head]; [tokens, heads * head]."""
     heads, head, kv_heads = query.shape[1], query.shape[2], keys.shape[1]
-    own = plan.paged
-    if own is not None and kernels is not None and own.rows == slice(0, query.shape[0]):
-        return kernels.attend(query, keys, values, own.slots, own.starts, own.lengths, window)
-    out = torch.empty(query.shape[0], heads * head, dtype=query.dtype, device=query.device)
-    if own is not None and kernels is not None:
-        out[own.rows] = kernels.attend(query[own.rows], keys, values, own.slots, own.starts, own.lengths, window)
-    if kernels is not None:
+    own, out = plan.paged, query.new_empty(query.shape[0], heads * head)
+    if kernels is not None and isinstance(keys, Tensor) and isinstance(values, Tensor):
+        if own is not None and own.rows == slice(0, query.shape[0]):
+            return kernels.attend(query, keys, values, own.slots, own.starts, own.lengths, window)
+        if own is not None:
+            out[own.rows] = kernels.attend(query[own.rows], keys, values, own.slots, own.starts, own.lengths, window)
         for span in plan.chunks:
             rows = slice(span.start, span.start + span.count)
             kernels.attend_many(query[rows], keys, values, span.slots, window, out[rows])
     for piece in plan.pieces:
         flat = piece.slots.view(-1)
         shape = (piece.sequences, piece.length, kv_heads, head)
-        k = keys.index_select(0, flat).view(shape).transpose(1, 2)
-        v = values.index_select(0, flat).view(shape).transpose(1, 2)
+        k = read(keys, flat).view(shape).transpose(1, 2)
+        v = read(values, flat).view(shape).transpose(1, 2)
         # The queries of one key-value head form the rows of one product: [sequences, kv_heads, group * count, head].
         group = heads // kv_heads
         q = query[piece.rows].view(piece.sequences, piece.count, kv_heads, group, head)

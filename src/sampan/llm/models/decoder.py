@@ -12,6 +12,7 @@ from torch import Tensor
 from sampan.llm import native
 from sampan.llm.config import ModelConfig
 from sampan.llm.models.attention import Plan, Span, attend
+from sampan.llm.models.cache import Cache, Rounded
 from sampan.llm.models.layers import Linear
 from sampan.llm.models.mlp import Gated, Mixture, Tweak
 from sampan.llm.models.rope import Rotary
@@ -42,26 +43,6 @@ class Layer:
     before_mlp: Tensor
     mlp: Gated | Mixture
     window: int
-
-
-class Cache:
-    """Keys and values of all sequences: a pool of slots per layer."""
-
-    def __init__(self, config: ModelConfig, slots: int, dtype: torch.dtype, device: torch.device) -> None:
-        shape = (config.layers, slots, config.kv_heads, config.head)
-        # Zeros, not empty: rows read as padding must be finite, because 0 * NaN is NaN.
-        self.keys = torch.zeros(shape, dtype=dtype, device=device)
-        self.values = torch.zeros(shape, dtype=dtype, device=device)
-
-    def copy(self, source: slice, target: slice) -> None:
-        """Copy slots in all layers."""
-        self.keys[:, target] = self.keys[:, source]
-        self.values[:, target] = self.values[:, source]
-
-    def wipe(self, slots: Tensor) -> None:
-        """Make slots blank."""
-        self.keys[:, slots] = 0
-        self.values[:, slots] = 0
 
 
 class Decoder:
@@ -100,15 +81,23 @@ class Decoder:
         out = self.head(hidden)
         return out if out.dtype == torch.float64 else out.float()
 
-    def plan(self, spans: Sequence[Span]) -> Plan:
-        """How a step's queries will find their keys."""
-        return Plan(spans, self.windows, self.dtype, paged=self.kernels is not None)
+    def plan(self, spans: Sequence[Span], *, rounded: bool = False) -> Plan:
+        """How a step's queries will find their keys, in a cache that is `rounded` or not."""
+        return Plan(spans, self.windows, self.dtype, paged=self.kernels is not None and not rounded)
 
     def _attention(
         self, i: int, layer: Layer, x: Tensor, rotation: tuple[Tensor, Tensor], batch: Batch, cache: Cache
     ) -> Tensor:
         keys, values = cache.keys[i], cache.values[i]
         qkv = batch.tweak(f"{i}.qkv", x, layer.qkv(x))
-        q = self.steps.enter(qkv, layer.norms, rotation, batch.slots, keys, values, self.config.norm_eps)
+        if isinstance(keys, Rounded) and isinstance(values, Rounded):
+            fresh = qkv.new_empty(2, qkv.shape[0], *keys.shape[1:])
+            rows = torch.arange(qkv.shape[0], device=qkv.device)
+            q = self.steps.enter(qkv, layer.norms, rotation, rows, fresh[0], fresh[1], self.config.norm_eps)
+            keys.put(batch.slots, fresh[0])
+            values.put(batch.slots, fresh[1])
+        else:
+            assert isinstance(keys, Tensor) and isinstance(values, Tensor)
+            q = self.steps.enter(qkv, layer.norms, rotation, batch.slots, keys, values, self.config.norm_eps)
         answer = attend(q, keys, values, batch.plan, layer.window, self.kernels)
         return batch.tweak(f"{i}.output", answer, layer.output(answer))

@@ -50,6 +50,8 @@ def _frequencies(rope: Rope, head: int) -> tuple[Tensor, float]:
     plain = 1.0 / (rope.theta ** (torch.arange(0, head, 2).float() / head))
     if rope.kind == "linear":
         return plain / rope.factor, 1.0
+    if rope.kind == "factors":
+        return plain / torch.tensor(rope.factors), 1.0
     if rope.kind == "yarn":
         return _yarn(rope, head)
     if rope.kind == "llama3":

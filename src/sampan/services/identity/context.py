@@ -6,14 +6,14 @@ import base64
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from typing import Protocol, TypeVar
+from typing import TypeVar
 
 from sampan.kernel import limits
 from sampan.kernel.caller import Caller
 from sampan.kernel.fault import Fault, Kind
 from sampan.kernel.names import ACCOUNT_DIGITS
 from sampan.kernel.policy import Purpose, Reader, Statement
-from sampan.kernel.ports import Chance, Clock, Store, Transaction, View
+from sampan.kernel.ports import Chance, Clock, Sealer, Store, Transaction, View
 from sampan.services.identity import rows
 from sampan.services.identity.values import Document, Entity, EntityKind, EntityRef, Language, Page, Provided
 
@@ -30,18 +30,6 @@ PATH_CHARS_MAX = 512
 _PATH = re.compile(r"/(?:[!-.0-~]+/)*")
 _NAME = re.compile(r"[A-Za-z0-9+=,.@_-]+")
 _READ_MAX = 1024  # documents remembered as statements
-
-
-class Sealer(Protocol):
-    """Encrypts small secrets at rest. What is sealed for one row opens for no other."""
-
-    def seal(self, secret: str, row: bytes, nonce: bytes) -> bytes:
-        """`nonce`: 12 bytes, never used twice."""
-        ...
-
-    def open(self, sealed: bytes, row: bytes) -> str:
-        """Raises ValueError if it was not sealed with this key for this row."""
-        ...
 
 
 @dataclass(frozen=True, slots=True)

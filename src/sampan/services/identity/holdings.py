@@ -29,7 +29,7 @@ from sampan.kernel.ruleset import Compiled
 from sampan.services.identity import attachments, policies, rows
 from sampan.services.identity.context import Context, entity_of_id
 from sampan.services.identity.entities import members
-from sampan.services.identity.values import Document
+from sampan.services.identity.values import Document, EntityKind
 
 CALLERS_MAX = 4096  # remembered in each worker
 _NOTHING = Compiled(())
@@ -89,15 +89,10 @@ class Holdings:
         row = entity_of_id(view, caller.account, caller.id)
         if row is None:
             raise Fault(Kind.MISSING, "key", "whose key this was is no more", key_id=caller.key_id)
-        account, context = caller.account, self._context
-        documents = list(_documents(view, context, account, row))
-        for group in members(view, account, row.id):
-            documents += _documents(view, context, account, group)
-        boundary = None
-        if row.boundary is not None:
-            bound = policies.find(view, context, account, row.boundary)
-            boundary = self._compiled(account, [(row.boundary, policies.current(view, account, bound))])
-        own = Own(row, self._compiled(account, documents), boundary)
+        account = caller.account
+        bound = boundary_of(view, self._context, account, row)
+        boundary = None if bound is None else self._compiled(account, [bound])
+        own = Own(row, self._compiled(account, documents_of(view, self._context, account, row)), boundary)
         if len(self._owns) >= CALLERS_MAX:
             self._owns.clear()
         self._owns[where] = generation, own
@@ -123,12 +118,23 @@ class Holdings:
         return Compiled(Named(name, read(document, Purpose.IDENTITY, account)) for name, document in documents)
 
 
-def _documents(view: View, context: Context, account: str, row: rows.EntityRow) -> Iterable[tuple[str, Document]]:
-    """An entity's policies by the names that decisions are explained with."""
-    for found in attachments.attached(view, context, account, row.id):
-        yield found.policy, policies.current(view, account, found)
-    for name, document in attachments.inline(view, account, row.id).items():
-        yield f"{row.kind}/{row.name}:{name}", document
+def documents_of(view: View, context: Context, account: str, row: rows.EntityRow) -> list[tuple[str, Document]]:
+    """An entity's policies and its groups', by the names that decisions are explained with."""
+    found: list[tuple[str, Document]] = []
+    groups = members(view, account, row.id) if row.kind is EntityKind.USER else []
+    for entity in (row, *groups):
+        managed = attachments.attached(view, context, account, entity.id)
+        own = attachments.inline(view, account, entity.id)
+        found += [(policy.policy, policies.current(view, account, policy)) for policy in managed]
+        found += [(f"{entity.kind}/{entity.name}:{name}", document) for name, document in own.items()]
+    return found
+
+
+def boundary_of(view: View, context: Context, account: str, row: rows.EntityRow) -> tuple[str, Document] | None:
+    """An entity's permission boundary, if it has one, by its name."""
+    if row.boundary is None:
+        return None
+    return row.boundary, policies.current(view, account, policies.find(view, context, account, row.boundary))
 
 
 def _given(view: View, caller: Caller) -> rows.SessionRow:

@@ -1,8 +1,8 @@
 """The vocabulary of identity: commands in, values out. One set of users, roles, keys and policies for every dialect.
 
 Everything belongs to the caller's account; names are unique in it, per kind, whatever their case. The values are in
-`values`, the operator's commands in `account_commands`, those for temporary credentials in `session_commands`, and all
-can be had from here: this is what dialects import.
+`values`, the operator's commands in `account_commands`, those on credentials in `credential_commands` and
+`session_commands`, and all can be had from here: this is what dialects import.
 """
 
 from __future__ import annotations
@@ -18,29 +18,66 @@ from sampan.services.identity.account_commands import CreateKey as CreateKey
 from sampan.services.identity.account_commands import ListAccounts as ListAccounts
 from sampan.services.identity.bases import IdentityCommand as IdentityCommand
 from sampan.services.identity.bases import asked_tags as asked_tags
+from sampan.services.identity.credential_commands import BindMfaDevice as BindMfaDevice
+from sampan.services.identity.credential_commands import ChangePassword as ChangePassword
+from sampan.services.identity.credential_commands import CreateAccessKey as CreateAccessKey
+from sampan.services.identity.credential_commands import CreateApiKey as CreateApiKey
+from sampan.services.identity.credential_commands import CreateMfaDevice as CreateMfaDevice
+from sampan.services.identity.credential_commands import DeleteAccessKey as DeleteAccessKey
+from sampan.services.identity.credential_commands import DeleteApiKey as DeleteApiKey
+from sampan.services.identity.credential_commands import DeleteLoginProfile as DeleteLoginProfile
+from sampan.services.identity.credential_commands import DeleteMfaDevice as DeleteMfaDevice
+from sampan.services.identity.credential_commands import GetAccessKeyUse as GetAccessKeyUse
+from sampan.services.identity.credential_commands import GetKeyAccount as GetKeyAccount
+from sampan.services.identity.credential_commands import GetLoginProfile as GetLoginProfile
+from sampan.services.identity.credential_commands import ListAccessKeys as ListAccessKeys
+from sampan.services.identity.credential_commands import ListApiKeys as ListApiKeys
+from sampan.services.identity.credential_commands import ListMfaDevices as ListMfaDevices
+from sampan.services.identity.credential_commands import PutLoginProfile as PutLoginProfile
+from sampan.services.identity.credential_commands import ResetApiKey as ResetApiKey
+from sampan.services.identity.credential_commands import SetAccessKey as SetAccessKey
+from sampan.services.identity.credential_commands import UnbindMfaDevice as UnbindMfaDevice
+from sampan.services.identity.credential_commands import UpdateApiKey as UpdateApiKey
+from sampan.services.identity.credential_commands import UserCommand as UserCommand
 from sampan.services.identity.session_commands import AssumeRole as AssumeRole
 from sampan.services.identity.session_commands import AssumeRoleWithToken as AssumeRoleWithToken
+from sampan.services.identity.session_commands import DecodeDenial as DecodeDenial
 from sampan.services.identity.session_commands import GetCallerIdentity as GetCallerIdentity
 from sampan.services.identity.session_commands import GetFederationToken as GetFederationToken
 from sampan.services.identity.session_commands import GetSessionToken as GetSessionToken
+from sampan.services.identity.settings_commands import GetPasswordPolicy as GetPasswordPolicy
+from sampan.services.identity.settings_commands import GetPreferences as GetPreferences
+from sampan.services.identity.settings_commands import SetPasswordPolicy as SetPasswordPolicy
+from sampan.services.identity.settings_commands import SetPreferences as SetPreferences
+from sampan.services.identity.simulation_commands import GetContextKeys as GetContextKeys
+from sampan.services.identity.simulation_commands import SimulatePolicies as SimulatePolicies
 from sampan.services.identity.values import AccessKey as AccessKey
 from sampan.services.identity.values import Account as Account
+from sampan.services.identity.values import ApiKey as ApiKey
 from sampan.services.identity.values import Document as Document
 from sampan.services.identity.values import Entity as Entity
+from sampan.services.identity.values import EntityDetails as EntityDetails
 from sampan.services.identity.values import EntityKind as EntityKind
 from sampan.services.identity.values import EntityRef as EntityRef
+from sampan.services.identity.values import IssuedApiKey as IssuedApiKey
 from sampan.services.identity.values import IssuedKey as IssuedKey
 from sampan.services.identity.values import KeyUse as KeyUse
 from sampan.services.identity.values import Language as Language
 from sampan.services.identity.values import LoginProfile as LoginProfile
+from sampan.services.identity.values import MatchedStatement as MatchedStatement
 from sampan.services.identity.values import Members as Members
 from sampan.services.identity.values import MfaDevice as MfaDevice
+from sampan.services.identity.values import Own as Own
 from sampan.services.identity.values import Page as Page
+from sampan.services.identity.values import PasswordPolicy as PasswordPolicy
 from sampan.services.identity.values import Policy as Policy
+from sampan.services.identity.values import PolicyDetails as PolicyDetails
 from sampan.services.identity.values import PolicyVersion as PolicyVersion
 from sampan.services.identity.values import Provided as Provided
 from sampan.services.identity.values import Provider as Provider
 from sampan.services.identity.values import Session as Session
+from sampan.services.identity.values import Settings as Settings
+from sampan.services.identity.values import Simulated as Simulated
 from sampan.services.identity.values import Summary as Summary
 from sampan.services.identity.values import WhoAmI as WhoAmI
 
@@ -56,6 +93,7 @@ FAULTS: frozenset[tuple[Kind, str]] = frozenset(
         (Kind.MISSING, "policy"),
         (Kind.MISSING, "policy version"),
         (Kind.MISSING, "access key"),
+        (Kind.MISSING, "api key"),
         (Kind.MISSING, "login profile"),
         (Kind.MISSING, "mfa device"),
         (Kind.MISSING, "provider"),
@@ -78,16 +116,23 @@ FAULTS: frozenset[tuple[Kind, str]] = frozenset(
         (Kind.TOO_LARGE, "policy document"),
         (Kind.TOO_MANY, "policy version"),
         (Kind.TOO_MANY, "access key"),
+        (Kind.TOO_MANY, "api key"),
         (Kind.TOO_MANY, "attachment"),
         (Kind.TOO_MANY, "entity"),  # the account's limit of users, roles ...
         (Kind.TOO_MANY, "tags"),
         (Kind.INVALID, "tags"),
+        (Kind.INVALID, "simulation"),  # what cannot be asked, or no policy
         (Kind.INVALID, "password"),
+        (Kind.DENIED, "password"),  # the old one is another, or too old to be changed
+        (Kind.INVALID, "password policy"),
+        (Kind.MISSING, "password policy"),
+        (Kind.INVALID, "caller"),  # the root, or a session, where only a user can be meant
         (Kind.INVALID, "mfa code"),
         (Kind.INVALID, "duration"),  # of a session; facts: given, min, max
         (Kind.INVALID, "session name"),
         (Kind.INVALID, "identity token"),  # a JWT that cannot be verified; facts: why
         (Kind.EXPIRED, "identity token"),
+        (Kind.INVALID, "denial"),  # a sealed message that is none, or another account's
         (Kind.DENIED, "assume role"),  # the trust policy does not allow it; facts: role
     }
 )
@@ -227,136 +272,6 @@ class ListMembers(IdentityCommand):
         return ((f"{self.action}Of{self.of.kind.title()}", f"{self.of.kind}/{self.of.name}"),)
 
 
-# --- access keys, passwords, second factors ---------------------------------------------------------------------------
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class UserCommand(IdentityCommand):
-    """A command on one user; `user` "" is the caller (the account's root has keys, too)."""
-
-    user: str
-
-    def touches(self) -> tuple[tuple[str, str], ...]:
-        return ((self.action, f"user/{self.user}"),)
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class CreateAccessKey(UserCommand):
-    """At most two. `form` is "AKIA" or "LTAI", the beginning of its id; either works with both clouds. -> IssuedKey."""
-
-    action: ClassVar[str] = "identity:CreateAccessKey"
-    form: str
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ListAccessKeys(UserCommand):
-    """-> tuple[AccessKey, ...], oldest first."""
-
-    action: ClassVar[str] = "identity:ListAccessKeys"
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class SetAccessKey(UserCommand):
-    """Activate or deactivate. -> None."""
-
-    action: ClassVar[str] = "identity:SetAccessKey"
-    key_id: str
-    active: bool
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class DeleteAccessKey(UserCommand):
-    """-> None."""
-
-    action: ClassVar[str] = "identity:DeleteAccessKey"
-    key_id: str
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class GetAccessKeyUse(IdentityCommand):
-    """-> KeyUse."""
-
-    action: ClassVar[str] = "identity:GetAccessKeyUse"
-    key_id: str
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class PutLoginProfile(UserCommand):
-    """`create` True: there must be none; False: there must be one. `password` None keeps it. -> LoginProfile."""
-
-    action: ClassVar[str] = "identity:PutLoginProfile"
-    create: bool
-    password: str | None = field(default=None, repr=False)
-    reset_required: bool | None = None
-
-    def touches(self) -> tuple[tuple[str, str], ...]:
-        return (("identity:CreateLoginProfile" if self.create else "identity:UpdateLoginProfile", f"user/{self.user}"),)
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class GetLoginProfile(UserCommand):
-    """-> LoginProfile."""
-
-    action: ClassVar[str] = "identity:GetLoginProfile"
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class DeleteLoginProfile(UserCommand):
-    """-> None."""
-
-    action: ClassVar[str] = "identity:DeleteLoginProfile"
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class CreateMfaDevice(IdentityCommand):
-    """A virtual device with a new seed, nobody's yet. -> MfaDevice, with its seed, shown only now."""
-
-    action: ClassVar[str] = "identity:CreateMfaDevice"
-    name: str
-
-    def touches(self) -> tuple[tuple[str, str], ...]:
-        return ((self.action, f"mfa/{self.name}"),)
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class BindMfaDevice(UserCommand):
-    """Give a device to a user, who proves it by two consecutive codes (RFC 6238). -> None."""
-
-    action: ClassVar[str] = "identity:BindMfaDevice"
-    name: str
-    codes: tuple[str, str]
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class UnbindMfaDevice(UserCommand):
-    """`name` "" is whichever the user has. -> None."""
-
-    action: ClassVar[str] = "identity:UnbindMfaDevice"
-    name: str
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class DeleteMfaDevice(IdentityCommand):
-    """-> None."""
-
-    action: ClassVar[str] = "identity:DeleteMfaDevice"
-    name: str
-
-    def touches(self) -> tuple[tuple[str, str], ...]:
-        return ((self.action, f"mfa/{self.name}"),)
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ListMfaDevices(IdentityCommand):
-    """Of one user, or of the account (`user` None). -> tuple[MfaDevice, ...], without seeds."""
-
-    action: ClassVar[str] = "identity:ListMfaDevices"
-    user: str | None = None
-
-    def touches(self) -> tuple[tuple[str, str], ...]:
-        return ((self.action, "mfa/*" if self.user is None else f"user/{self.user}"),)
-
-
 # --- policies ---------------------------------------------------------------------------------------------------------
 
 
@@ -389,6 +304,14 @@ class GetPolicy(PolicyCommand):
     """-> Policy."""
 
     action: ClassVar[str] = "identity:GetPolicy"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DescribePolicy(PolicyCommand):
+    """-> Policy."""
+
+    action: ClassVar[str] = "identity:DescribePolicy"
+    description: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -546,6 +469,20 @@ class GetAlias(IdentityCommand):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class GetDetails(IdentityCommand):
+    """All of some kinds of entities, and with `own` the account's managed policies, with `clouds` those of the clouds
+    that are attached to something: users, groups, roles, then policies, each by name, greater than `after`.
+    -> Page[EntityDetails | PolicyDetails]."""
+
+    action: ClassVar[str] = "identity:GetDetails"
+    kinds: frozenset[EntityKind] = frozenset(EntityKind)
+    own: bool = True
+    clouds: bool = True
+    after: str = ""
+    limit: int = 100
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class GetSummary(IdentityCommand):
     """-> Summary."""
 
@@ -567,6 +504,21 @@ class PutProvider(IdentityCommand):
 
     def touches(self) -> tuple[tuple[str, str], ...]:
         return (("identity:CreateProvider" if self.create else "identity:UpdateProvider", f"provider/{self.name}"),)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class UpdateProvider(IdentityCommand):
+    """Add and remove audiences, neither of which minds if it is so already; what is None stays. -> Provider."""
+
+    action: ClassVar[str] = "identity:UpdateProvider"
+    name: str
+    add: tuple[str, ...] = ()
+    remove: tuple[str, ...] = ()
+    thumbprints: tuple[str, ...] | None = None
+    keys: str | None = None
+
+    def touches(self) -> tuple[tuple[str, str], ...]:
+        return ((self.action, f"provider/{self.name}"),)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -21,9 +21,14 @@ whatever their case.
 | `l` account id name | InlineRow | a policy of an entity's own |
 | `k` key id | KeyRow | an access key, its secret sealed |
 | `K` account self time key id | empty | the lasting keys of an entity, oldest first |
-| `u` key id | UseRow | when a key was used last |
+| `h` digest | ApiKeyRow | an API key, found by the SHA-256 of its secret |
+| `y` key id | digest | the same by its id |
+| `Y` account self time key id | empty | the API keys of an entity, oldest first |
+| `u` key id, or role's id | UseRow | when it was used last |
 | `x` time key id | empty | when a temporary key ends |
+| `P` account | SettingsRow | the settings of an account |
 | `r` | key id | the root's own key, which the data folder's credentials file names |
+| `R` | key id | the root's own API key, from the same file |
 | `w` account id | ProfileRow | a user's password |
 | `d` account name | DeviceRow | a second factor |
 | `o` account name | ProviderRow | an issuer of tokens |
@@ -35,7 +40,8 @@ from typing import Any
 
 import msgspec
 
-from sampan.services.identity.values import EntityKind, EntityRef, Language
+from sampan.kernel.names import ACCOUNT_DIGITS
+from sampan.services.identity.values import EntityKind, EntityRef, Language, Own, PasswordPolicy
 
 ID_CHARS = 16
 _KINDS = {EntityKind.USER: b"u", EntityKind.GROUP: b"g", EntityKind.ROLE: b"r"}
@@ -124,20 +130,52 @@ class KeyRow(msgspec.Struct, array_like=True):
     given: SessionRow | None = None
 
 
+class ApiKeyRow(msgspec.Struct, array_like=True):
+    """`id` and `name` are whose it is, as in `KeyRow`."""
+
+    key_id: str
+    account: str
+    form: str
+    created_ms: int
+    active: bool = True
+    expires_ms: int | None = None
+    kind: str = "root"
+    id: str = ""
+    name: str = ""
+    scope: tuple[str, ...] = ()
+
+
 class UseRow(msgspec.Struct, array_like=True):
     used_ms: int
     service: str
     region: str
 
 
+class SecretRow(msgspec.Struct, array_like=True, frozen=True):
+    """`digest` is scrypt's, of a password and `salt`, at cost `n`."""
+
+    digest: bytes
+    salt: bytes
+    n: int
+
+
 class ProfileRow(msgspec.Struct, array_like=True):
-    """`digest` is scrypt's, of the password and `salt`, at cost `n`."""
+    """The password's digest as in `SecretRow`; `earlier` are those before it, newest first. `set_ms` 0: when the
+    profile was made."""
 
     digest: bytes
     salt: bytes
     n: int
     created_ms: int
     reset_required: bool
+    set_ms: int = 0
+    earlier: tuple[SecretRow, ...] = ()
+
+
+class SettingsRow(msgspec.Struct, array_like=True):
+    passwords: PasswordPolicy | None = None
+    own: tuple[Own, ...] = ()
+    note: dict[str, str] = {}
 
 
 class DeviceRow(msgspec.Struct, array_like=True):
@@ -160,6 +198,7 @@ class ProviderRow(msgspec.Struct, array_like=True):
 
 
 ROOT_KEY = b"ir"
+ROOT_API_KEY = b"iR"
 ACCOUNTS = (b"ia", b"ib")
 """Start and end of the rows of all accounts."""
 ENDS = b"ix"
@@ -172,8 +211,10 @@ decode_policy = msgspec.msgpack.Decoder(PolicyRow).decode
 decode_version = msgspec.msgpack.Decoder(VersionRow).decode
 decode_inline = msgspec.msgpack.Decoder(InlineRow).decode
 decode_key = msgspec.msgpack.Decoder(KeyRow).decode
+decode_api_key = msgspec.msgpack.Decoder(ApiKeyRow).decode
 decode_use = msgspec.msgpack.Decoder(UseRow).decode
 decode_profile = msgspec.msgpack.Decoder(ProfileRow).decode
+decode_settings = msgspec.msgpack.Decoder(SettingsRow).decode
 decode_device = msgspec.msgpack.Decoder(DeviceRow).decode
 decode_provider = msgspec.msgpack.Decoder(ProviderRow).decode
 
@@ -292,6 +333,30 @@ def key_id_of(where: bytes, prefix: bytes) -> str:
     return where[len(prefix) + 12 :].decode()
 
 
+def api_key(digest: str) -> bytes:
+    """`digest` is the SHA-256 of the secret, in hexadecimal digits."""
+    return b"ih" + digest.encode()
+
+
+def api_key_place(key_id: str) -> bytes:
+    return b"iy" + key_id.encode()
+
+
+def api_keys_of(account: str, self_id: str | None) -> bytes:
+    """The prefix of the API keys of a user or of the root (`self_id` ""), or of all of the account (None)."""
+    whose = "" if self_id is None else (self_id or account.rjust(ID_CHARS, "-"))
+    return b"iY" + account.encode() + whose.encode()
+
+
+def api_key_of(row: ApiKeyRow) -> bytes:
+    return api_keys_of(row.account, row.id) + f"{row.created_ms:012x}".encode() + row.key_id.encode()
+
+
+def api_key_id_of(where: bytes) -> str:
+    """The key id at the end of an `api_key_of`."""
+    return where[len(b"iY") + ACCOUNT_DIGITS + ID_CHARS + 12 :].decode()
+
+
 def use(key_id: str) -> bytes:
     return b"iu" + key_id.encode()
 
@@ -307,6 +372,10 @@ def key_id_of_end(where: bytes) -> str:
 
 def profile(account: str, user_id: str) -> bytes:
     return b"iw" + account.encode() + user_id.encode()
+
+
+def settings(account: str) -> bytes:
+    return b"iP" + account.encode()
 
 
 def device(account: str, device_name: str = "") -> bytes:

@@ -8,14 +8,18 @@ from functools import partial
 from types import MappingProxyType
 from typing import Any
 
-from sampan.kernel.caller import Caller, Key
+from sampan.kernel.caller import ApiKey, Caller, Key
 from sampan.kernel.command import Command, Handlers
+from sampan.kernel.denial import Denial
 from sampan.kernel.fault import Fault
 from sampan.kernel.policy import Held, Owned, Reader, Standing
-from sampan.kernel.ports import Chance, Clock, Store
+from sampan.kernel.ports import Chance, Clock, Sealer, Store
 from sampan.services.identity import (
     accounts,
+    api_keys,
     attachments,
+    denials,
+    details,
     entities,
     keys,
     mfa,
@@ -25,12 +29,14 @@ from sampan.services.identity import (
     providers,
     rows,
     sessions,
+    settings,
+    simulation,
     targets,
 )
+from sampan.services.identity.api_keys import Bearers
 from sampan.services.identity.context import ROOT as ROOT
 from sampan.services.identity.context import ROOT_ACCOUNT as ROOT_ACCOUNT
 from sampan.services.identity.context import Context
-from sampan.services.identity.context import Sealer as Sealer
 from sampan.services.identity.holdings import Holdings
 from sampan.services.identity.keys import Keys
 
@@ -42,6 +48,7 @@ COMMANDS: dict[type[Command], Callable[..., Awaitable[Any]]] = {
     model.ListAccounts: accounts.list_accounts,
     model.SetAlias: accounts.set_alias,
     model.GetAlias: accounts.get_alias,
+    model.GetDetails: details.get_details,
     model.GetSummary: accounts.get_summary,
     model.CreateEntity: entities.create_entity,
     model.GetEntity: entities.get_entity,
@@ -57,9 +64,20 @@ COMMANDS: dict[type[Command], Callable[..., Awaitable[Any]]] = {
     model.SetAccessKey: keys.set_access_key,
     model.DeleteAccessKey: keys.delete_access_key,
     model.GetAccessKeyUse: keys.get_access_key_use,
+    model.GetKeyAccount: keys.get_key_account,
+    model.CreateApiKey: api_keys.create_api_key,
+    model.ListApiKeys: api_keys.list_api_keys,
+    model.UpdateApiKey: api_keys.update_api_key,
+    model.ResetApiKey: api_keys.reset_api_key,
+    model.DeleteApiKey: api_keys.delete_api_key,
     model.PutLoginProfile: passwords.put_login_profile,
     model.GetLoginProfile: passwords.get_login_profile,
     model.DeleteLoginProfile: passwords.delete_login_profile,
+    model.ChangePassword: passwords.change_password,
+    model.GetPasswordPolicy: settings.get_settings,
+    model.SetPasswordPolicy: settings.set_password_policy,
+    model.GetPreferences: settings.get_settings,
+    model.SetPreferences: settings.set_preferences,
     model.CreateMfaDevice: mfa.create_mfa_device,
     model.BindMfaDevice: mfa.bind_mfa_device,
     model.UnbindMfaDevice: mfa.unbind_mfa_device,
@@ -67,6 +85,7 @@ COMMANDS: dict[type[Command], Callable[..., Awaitable[Any]]] = {
     model.ListMfaDevices: mfa.list_mfa_devices,
     model.CreatePolicy: policies.create_policy,
     model.GetPolicy: policies.get_policy,
+    model.DescribePolicy: policies.describe_policy,
     model.DeletePolicy: policies.delete_policy,
     model.ListPolicies: policies.list_policies,
     model.TagPolicy: policies.tag_policy,
@@ -80,13 +99,17 @@ COMMANDS: dict[type[Command], Callable[..., Awaitable[Any]]] = {
     model.ListAttachments: attachments.list_attachments,
     model.PutInlinePolicy: attachments.put_inline_policy,
     model.GetInlinePolicies: attachments.get_inline_policies,
+    model.SimulatePolicies: simulation.simulate_policies,
+    model.GetContextKeys: simulation.get_context_keys,
     model.PutProvider: providers.put_provider,
+    model.UpdateProvider: providers.update_provider,
     model.GetProviders: providers.get_providers,
     model.DeleteProvider: providers.delete_provider,
     model.AssumeRole: sessions.assume_role,
     model.AssumeRoleWithToken: sessions.assume_role_with_token,
     model.GetSessionToken: sessions.get_session_token,
     model.GetFederationToken: sessions.get_federation_token,
+    model.DecodeDenial: denials.decode_denial,
     model.GetCallerIdentity: sessions.get_caller_identity,
 }
 
@@ -95,8 +118,8 @@ class Identity:
     """Accounts, users, roles, keys and policies over a Store. `readers` read the languages that policies are written
     in, `provided` are the clouds' own policies.
 
-    `handlers` runs commands; `find` and `used` are for whoever verifies signatures, `standing` and `owned` for the
-    guard; `maintain` is to run in every process that calls `used`.
+    `handlers` runs commands; `find`, `bearer` and `used` are for whoever asks who calls, `standing`, `owned` and
+    `told` for the guard; `maintain` is to run in every process that calls `used`.
     """
 
     def __init__(
@@ -114,6 +137,8 @@ class Identity:
         self._holdings = Holdings(self._context)
         self.handlers: Handlers = {command: partial(function, self._context) for command, function in COMMANDS.items()}
         self.find: Callable[[str], Key | None] = self._keys.find
+        self.bearer: Callable[[str], ApiKey | None] = Bearers(self._context).find
+        self.told: Callable[[Denial], str] = partial(denials.encode, self._context)
         self.used = self._keys.used
         self.standing: Callable[[Caller], Standing] = self._holdings.standing
 
@@ -135,6 +160,21 @@ class Identity:
             adopted = view.get(rows.ROOT_KEY) == key_id.encode()
         if not (adopted and key is not None and key.secret == secret):
             await accounts.adopt_root(self._context, key_id, secret)
+
+    async def adopt_root_api_key(self, token: str) -> None:
+        """Make this the root's own API key, instead of the one that was. The root's account is there already.
+
+        Raises Fault(EXISTS, "key") if it is somebody else's.
+        """
+        with self._context.store.view() as view:
+            adopted = view.get(rows.ROOT_API_KEY)
+        key = self.bearer(token)
+        if key is None or key.key_id.encode() != adopted:
+            await self._context.store.write(lambda tx: api_keys.adopt(tx, self._context, ROOT_ACCOUNT, token))
+
+    def new_api_key(self) -> str:
+        """The secret of an API key, in the form that most tools expect; nobody's yet."""
+        return api_keys.new_token(self._context, "sk-")
 
     def new_credentials(self) -> tuple[str, str]:
         """An access key's id and secret in the form that both clouds' tools accept; nobody's yet."""

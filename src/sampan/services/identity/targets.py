@@ -15,7 +15,7 @@ from sampan.kernel.policy import (
 )
 from sampan.kernel.ports import View
 from sampan.kernel.ruleset import Compiled
-from sampan.services.identity import mfa, policies, providers, rows
+from sampan.services.identity import mfa, policies, providers, rows, settings
 from sampan.services.identity.context import Context, document
 from sampan.services.identity.model import AssumeRole, AssumeRoleWithToken, GetCallerIdentity, GetSessionToken
 from sampan.services.identity.values import EntityKind, EntityRef
@@ -33,7 +33,7 @@ def owned(context: Context, caller: Caller, command: Command, path: str) -> Owne
             return _role(view, context, caller, command)
         if isinstance(command, AssumeRoleWithToken):
             return _role_by_token(view, context, command)
-        return _own(view, context, caller, path)
+        return _own(view, caller, path)
 
 
 def _role(view: View, context: Context, caller: Caller, command: AssumeRole) -> Owned:
@@ -62,7 +62,7 @@ def _trust(view: View, context: Context, account: str, role: str) -> tuple[Rules
     return Compiled([Named(f"role/{row.name}", statements)]), _tags(row.tags)
 
 
-def _own(view: View, context: Context, caller: Caller, path: str) -> Owned:
+def _own(view: View, caller: Caller, path: str) -> Owned:
     """A thing of the caller's own account, there or not."""
     kind, _, name = path.partition("/")
     full = None
@@ -76,7 +76,10 @@ def _own(view: View, context: Context, caller: Caller, path: str) -> Owned:
     elif kind == "policy" and name.isascii():
         raw = view.get(rows.policy(caller.account, policies.split("/" + name)[1]))
         tags = rows.decode_policy(raw).tags if raw is not None else {}
-    return Owned(caller.account, path=full, context=_tags(tags))
+    # A thing of no name (the account's password policy) is its users' to see, as far as they may for themselves.
+    itself = name if kind == "user" else caller.principal if not path else ""
+    rules = settings.own_rules(view, caller, itself) if itself else None
+    return Owned(caller.account, rules, path=full, context=_tags(tags))
 
 
 def _tags(tags: Mapping[str, str]) -> dict[str, tuple[str, ...]]:

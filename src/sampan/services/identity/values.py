@@ -7,6 +7,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Generic, TypeVar
 
+from sampan.kernel.policy import Outcome
+
 T = TypeVar("T")
 
 
@@ -40,6 +42,11 @@ class Document:
     language: Language
     text: str
 
+    @property
+    def size(self) -> int:
+        """How many characters count: all but white space."""
+        return sum(map(len, self.text.split()))
+
 
 @dataclass(frozen=True, slots=True)
 class Account:
@@ -72,6 +79,29 @@ class AccessKey:
     user: str
     active: bool
     created_ms: int
+
+
+@dataclass(frozen=True, slots=True)
+class ApiKey:
+    """An API key, without its secret. `used_ms` None: never; else to the minute. `expired`: its time is over."""
+
+    key_id: str
+    user: str
+    form: str
+    active: bool
+    created_ms: int
+    expires_ms: int | None = None
+    expired: bool = False
+    scope: tuple[str, ...] = ()
+    used_ms: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class IssuedApiKey:
+    """The only time that the secret is shown: `token` is all that a client needs."""
+
+    key: ApiKey
+    token: str = field(repr=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,6 +149,38 @@ class Members(Page[Entity]):
     """The users of a group, or the groups of a user, with the one that they are of."""
 
     of: Entity
+
+
+class Own(enum.StrEnum):
+    """What an account may let its users do for themselves."""
+
+    PASSWORD = "password"  # noqa: S105 - what it is called
+    ACCESS_KEYS = "access keys"
+    DEVICES = "devices"
+
+
+@dataclass(frozen=True, slots=True)
+class PasswordPolicy:
+    """What an account's passwords must be. `days_max` 0: they do not age; `reuse` is how many earlier ones may not come
+    back. `hard`: who let one grow too old cannot change it any more."""
+
+    chars_min: int = 6
+    lower: bool = False
+    upper: bool = False
+    digits: bool = False
+    symbols: bool = False
+    days_max: int = 0
+    reuse: int = 0
+    hard: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """An account's settings. `note` is what dialects want to read back."""
+
+    passwords: PasswordPolicy | None
+    own: frozenset[Own]
+    note: Mapping[str, str]
 
 
 @dataclass(frozen=True, slots=True)
@@ -185,6 +247,47 @@ class PolicyVersion:
     document: Document
     default: bool
     created_ms: int
+
+
+@dataclass(frozen=True, slots=True)
+class EntityDetails:
+    """An entity with all that it may: the policies of its own by name, the managed ones, and a user's groups."""
+
+    entity: Entity
+    inline: Mapping[str, Document]
+    attached: tuple[Policy, ...]
+    groups: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class PolicyDetails:
+    """A managed policy with all its versions, newest first."""
+
+    policy: Policy
+    versions: tuple[PolicyVersion, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class MatchedStatement:
+    """A statement that decided. `kind` is that of its policy (identity, resource, boundary), `policy` its name: a
+    managed one's id, "user/ann:own" for one of an entity's own, "input.1" and so on for what was given. `start` and
+    `end` are line and column in its text, from 1; the end is just beyond."""
+
+    kind: str
+    policy: str
+    start: tuple[int, int]
+    end: tuple[int, int]
+
+
+@dataclass(frozen=True, slots=True)
+class Simulated:
+    """What policies say of one action on one resource. `missing` are condition keys, by core name, that had no value;
+    `boundary` says whether the permission boundary lets it through, if there is one."""
+
+    outcome: Outcome
+    matched: tuple[MatchedStatement, ...] = ()
+    missing: tuple[str, ...] = ()
+    boundary: bool | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,12 +2,19 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 from sampan.services.objects.values import StorageClass
 
 
 def versioned(action: str, version: str | None) -> str:
     """The action on a version that is named: both clouds have permissions of their own for that."""
     return action if version is None else f"{action}Version"
+
+
+def written(path: str, tags: Mapping[str, str] | None) -> tuple[tuple[str, str], ...]:
+    """What it takes to write an object: tags that come with it are a permission of their own, as in both clouds."""
+    return (("objects:PutObject", path), ("objects:PutObjectTags", path)) if tags else (("objects:PutObject", path),)
 
 
 def asked_listing(prefix: str, delimiter: str, limit: int) -> dict[str, tuple[str, ...]]:

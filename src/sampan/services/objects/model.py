@@ -16,7 +16,7 @@ from sampan.kernel.names import Place
 from sampan.services.identity.model import Document as Document
 from sampan.services.identity.model import Language as Language
 from sampan.services.identity.model import asked_tags
-from sampan.services.objects.asking import asked_class, asked_listing, asked_version, versioned
+from sampan.services.objects.asking import asked_class, asked_listing, asked_version, versioned, written
 from sampan.services.objects.values import NO_CONDITION as NO_CONDITION
 from sampan.services.objects.values import NULL_VERSION as NULL_VERSION
 from sampan.services.objects.values import Acl as Acl
@@ -242,6 +242,9 @@ class PutObject(ObjectCommand):
     condition: Condition = NO_CONDITION
     forbid_overwrite: bool = False  # EXISTS "object" instead of UNMET
 
+    def touches(self) -> tuple[tuple[str, str], ...]:
+        return written(f"{self.bucket}/{self.key}", self.tags)
+
     def context(self) -> Mapping[str, tuple[str, ...]]:
         return {**asked_class(self.meta.storage_class), **asked_tags(self.tags)}
 
@@ -324,7 +327,7 @@ class CopyObject(ObjectCommand):
 
     def touches(self) -> tuple[tuple[str, str], ...]:
         return (
-            (self.action, f"{self.bucket}/{self.key}"),
+            *written(f"{self.bucket}/{self.key}", self.tags),
             (versioned(HeadObject.action, self.source.version), f"{self.source.bucket}/{self.source.key}"),
         )
 
@@ -411,6 +414,9 @@ class AppendObject(ObjectCommand):
     meta: Meta = Meta()
     tags: Mapping[str, str] = field(default_factory=dict)
 
+    def touches(self) -> tuple[tuple[str, str], ...]:
+        return written(f"{self.bucket}/{self.key}", self.tags)
+
     def context(self) -> Mapping[str, tuple[str, ...]]:
         return {**asked_class(self.meta.storage_class), **asked_tags(self.tags)}
 
@@ -424,6 +430,12 @@ class PutSymlink(ObjectCommand):
     meta: Meta = Meta()
     tags: Mapping[str, str] = field(default_factory=dict)
     forbid_overwrite: bool = False
+
+    def touches(self) -> tuple[tuple[str, str], ...]:
+        return written(f"{self.bucket}/{self.key}", self.tags)
+
+    def context(self) -> Mapping[str, tuple[str, ...]]:
+        return {**asked_class(self.meta.storage_class), **asked_tags(self.tags)}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -451,6 +463,9 @@ class CreateUpload(ObjectCommand):
     checksum: str | None = None
     checksum_type: ChecksumType | None = None
     forbid_overwrite: bool = False
+
+    def touches(self) -> tuple[tuple[str, str], ...]:
+        return written(f"{self.bucket}/{self.key}", self.tags)
 
     def context(self) -> Mapping[str, tuple[str, ...]]:
         return {**asked_class(self.meta.storage_class), **asked_tags(self.tags)}

@@ -6,7 +6,9 @@ from typing import Any
 
 from sampan.dialects.aliyun.ram import members
 from sampan.dialects.aliyun.ram.members import Members
+from sampan.dialects.aliyun.wire import denials
 from sampan.dialects.aliyun.wire.openapi import OpenApiExchange, Row
+from sampan.dialects.aliyun.wire.policy import GRAMMAR
 from sampan.kernel.command import Command
 from sampan.kernel.fault import Fault, Kind
 from sampan.services.identity import model
@@ -86,15 +88,6 @@ def _named(thing: Entity | Policy) -> str:
     return thing.name if isinstance(thing, Entity) else members.policy_name(thing)
 
 
-_PASSWORDS = (
-    "MinimumPasswordLength:int RequireLowercaseCharacters:bool RequireUppercaseCharacters:bool RequireNumbers:bool "
-    "RequireSymbols:bool HardExpiry:bool MaxPasswordAge:int PasswordReusePrevention:int MaxLoginAttemps:int"
-)
-_PREFERENCES = (
-    "EnableSaveMFATicket:bool AllowUserToChangePassword:bool AllowUserToManageAccessKeys:bool "
-    "AllowUserToManageMFADevices:bool AllowUserToManagePublicKeys:bool LoginSessionDuration:int LoginNetworkMasks"
-)
-
 ROWS = (
     Row("SetAccountAlias", "AccountAlias!", lambda x: model.SetAlias(alias=x.params["AccountAlias"]), members.nothing),
     Row("GetAccountAlias", "", lambda x: model.GetAlias(), _alias),
@@ -107,9 +100,10 @@ ROWS = (
     ),
     Row("UntagResources", "ResourceType! ResourceNames![] TagKeys[] All:bool", _untag, members.nothing),
     Row("ListTagResources", "ResourceType! ResourceNames[] Tag[Key! Value] NextToken PageSize:int", _list_tags, _tags),
-    Row("GetPasswordPolicy"),
-    Row("SetPasswordPolicy", _PASSWORDS),
-    Row("GetSecurityPreference"),
-    Row("SetSecurityPreference", _PREFERENCES),
-    Row("DecodeDiagnosticMessage", "EncodedDiagnosticMessage!"),
+    Row(
+        "DecodeDiagnosticMessage",
+        "EncodedDiagnosticMessage!",
+        lambda x: model.DecodeDenial(message=x.params["EncodedDiagnosticMessage"]),
+        lambda x, found: {"DecodedDiagnosticMessage": denials.decoded(found, GRAMMAR.keys.called)},
+    ),
 )

@@ -172,7 +172,6 @@ ROWS = (
         lambda x: model.DeleteLoginProfile(user=x.params["UserName"]),
         members.nothing,
     ),
-    Row("ChangePassword", "OldPassword! NewPassword!"),
     Row(
         "CreateVirtualMFADevice",
         "VirtualMFADeviceName!",

@@ -77,7 +77,7 @@ _RAM = {
     "DeleteRole": "identity:DeleteRole",
     "ListRoles": "identity:ListRoles",
     # One action tags whatever the resource is.
-    "TagResources": "identity:TagUser identity:TagRole identity:TagPolicy",
+    "TagResources": "identity:TagUser identity:TagGroup identity:TagRole identity:TagPolicy",
     "CreateAccessKey": "identity:CreateAccessKey",
     "ListAccessKeys": "identity:ListAccessKeys",
     "UpdateAccessKey": "identity:SetAccessKey",
@@ -87,6 +87,11 @@ _RAM = {
     "GetLoginProfile": "identity:GetLoginProfile",
     "UpdateLoginProfile": "identity:UpdateLoginProfile",
     "DeleteLoginProfile": "identity:DeleteLoginProfile",
+    "ChangePassword": "identity:ChangePassword",
+    "GetPasswordPolicy": "identity:GetPasswordPolicy",
+    "SetPasswordPolicy": "identity:SetPasswordPolicy",
+    "GetSecurityPreference": "identity:GetPreferences",
+    "SetSecurityPreference": "identity:SetPreferences",
     "CreateVirtualMFADevice": "identity:CreateMfaDevice",
     "BindMFADevice": "identity:BindMfaDevice",
     "UnbindMFADevice": "identity:UnbindMfaDevice",
@@ -96,6 +101,7 @@ _RAM = {
     "GetPolicy": "identity:GetPolicy",
     "DeletePolicy": "identity:DeletePolicy",
     "ListPolicies": "identity:ListPolicies",
+    "UpdatePolicyDescription": "identity:DescribePolicy",
     "CreatePolicyVersion": "identity:CreatePolicyVersion",
     "GetPolicyVersion": "identity:GetPolicyVersion",
     "ListPolicyVersions": "identity:ListPolicyVersions",
@@ -122,8 +128,12 @@ _RAM = {
     "DeleteOIDCProvider": "identity:DeleteProvider",
 }
 _RAM_ALSO = {
-    "UntagResources": "identity:TagUser identity:TagRole identity:TagPolicy",
-    "ListTagResources": "identity:GetUser identity:GetRole identity:GetPolicy",
+    "DecodeDiagnosticMessage": "identity:DecodeDenial",
+    "UntagResources": "identity:TagUser identity:TagGroup identity:TagRole identity:TagPolicy",
+    "ListTagResources": """
+        identity:GetUser identity:GetGroup identity:GetRole identity:GetPolicy
+        identity:ListUsers identity:ListGroups identity:ListRoles identity:ListPolicies
+    """,
     "GetUserMFAInfo": "identity:ListMfaDevices",
     "CreateServiceLinkedRole": "identity:CreateRole",
     "DeleteServiceLinkedRole": "identity:DeleteRole",
@@ -138,6 +148,9 @@ identity:SetBoundaryUser identity:RemoveBoundaryUser identity:SetBoundaryRole id
 identity:PutPolicyOfUser identity:GetPolicyOfUser identity:DeletePolicyOfUser identity:ListInlinePoliciesOfUser
 identity:PutPolicyOfGroup identity:GetPolicyOfGroup identity:DeletePolicyOfGroup identity:ListInlinePoliciesOfGroup
 identity:PutPolicyOfRole identity:GetPolicyOfRole identity:DeletePolicyOfRole identity:ListInlinePoliciesOfRole
+identity:CreateApiKey identity:ListApiKeys identity:UpdateApiKey identity:ResetApiKey identity:DeleteApiKey
+identity:SimulatePolicies identity:SimulateCustomPolicies identity:GetContextKeys identity:GetCustomContextKeys
+identity:DeletePasswordPolicy identity:GetDetails
 identity:CreateAccount identity:CreateKey identity:ListAccounts
 """
 
@@ -147,11 +160,49 @@ _STS = {
     "GetCallerIdentity": "identity:GetCallerIdentity",
 }
 
+# Model Studio's RAM code is sfm. It names actions for its management alone, since a key's workspace says which models
+# may be called: the names for calls are Sampan's own.
+_SFM = {
+    "InvokeModel": "inference:Generate inference:GenerateStream inference:Embed inference:Rank",
+    "CountTokens": "inference:Tokenize",
+    "ListModels": "inference:ListModels",
+    "GetModel": "inference:GetModel",
+    "CreateDeployment": "inference:Deploy",
+    "DeleteDeployment": "inference:Undeploy",
+    "LoadDeployment": "inference:LoadModel",
+    "SetModelAlias": "inference:SetAlias",
+    "UploadFile": "inference:PutFile",
+    "GetFile": "inference:GetFile",
+    "DownloadFile": "inference:ReadFile",
+    "ListFiles": "inference:ListFiles",
+    "DeleteFile": "inference:DeleteFile",
+    "GetResponse": "inference:GetTurn",
+    "DeleteResponse": "inference:DeleteTurn",
+    "CreateBatch": "inference:CreateBatch",
+    "GetBatch": "inference:GetBatch",
+    "ListBatches": "inference:ListBatches",
+    "CancelBatch": "inference:CancelBatch",
+    "GetTask": "inference:GetTask",
+    "ListTasks": "inference:ListTasks",
+    "CancelTask": "inference:CancelTask",
+    "SetQuota": "inference:SetQuota",
+    "ListQuotas": "inference:ListQuotas",
+    "SetPrice": "inference:SetPrice",
+    "ListPrices": "inference:ListPrices",
+    "SetLogging": "inference:SetLogging",
+    "ListLogs": "inference:ListLogged",
+    "ListUsage": "inference:ListUsage",
+}
+
 ACTIONS = Actions(
     "aliyun",
     {
         "oss": product(_OSS, _OSS_ALSO),
         "ram": product(_RAM, _RAM_ALSO, _RAM_UNNAMED),
-        "sts": product(_STS, unnamed="identity:GetSessionToken identity:GetFederationToken"),
+        "sts": product(
+            _STS,
+            unnamed="identity:GetSessionToken identity:GetFederationToken identity:DecodeDenial identity:GetKeyAccount",
+        ),
+        "sfm": product(_SFM),
     },
 )

@@ -15,7 +15,7 @@ from sampan.kernel.policy import ANY, PrincipalPattern, ResourcePattern
 CLOUD = "aliyun"
 SYSTEM = "system"
 """The owner of the cloud's own policies."""
-_SERVICES = {"oss": "objects", "ram": "identity", "sts": "identity", "*": ANY}
+_SERVICES = {"oss": "objects", "ram": "identity", "sts": "identity", "sfm": "inference", "*": ANY}
 _ACCOUNT = re.compile(r"[0-9]{12}|[0-9]{16}")
 _OURS = re.compile(r"[0-9]{12}")
 _KINDS = {"oidc-provider": "provider"}
@@ -62,8 +62,8 @@ def resource_text(pattern: ResourcePattern) -> str:
         return f"acs:{foreign}:{region}:{account}:{path}"
     if pattern.service == ANY:
         return "*" if (account, path) == (ANY, ANY) else f"acs:*:*:{account}:{path}"
-    if pattern.service == "objects":
-        return f"acs:oss:*:{account}:{path}"
+    if pattern.service in ("objects", "inference"):
+        return f"acs:{'oss' if pattern.service == 'objects' else 'sfm'}:*:{account}:{path}"
     kind, slash, rest = path.partition("/")
     for owner, shown in ((CLOUD, SYSTEM), ("aws", "aws")):
         if kind == f"policy{owner}:":

@@ -22,6 +22,7 @@ _HELD = {
     # What a thing still has, by a word in the fault's sentence, and what RAM calls it; the first that is found counts.
     "user": (
         ("in use", "VirtualMFADevice.User"),
+        ("API key", "User.ApiKey"),
         ("key", "User.AccessKey"),
         ("polic", "User.Policy"),
         ("group", "User.Group"),
@@ -92,6 +93,7 @@ WORDS: Words = {
     (Kind.MISSING, "policy"): _missing("Policy", "policy"),
     (Kind.MISSING, "policy version"): _missing("Policy.Version", "policy version"),
     (Kind.MISSING, "access key"): _missing("User.AccessKey", "access key of the user"),
+    (Kind.MISSING, "api key"): _missing("User.ApiKey", "API key of the user"),
     (Kind.MISSING, "login profile"): _missing("User.LoginProfile", "login profile of the user"),
     (Kind.MISSING, "mfa device"): lambda fault: (
         _missing("User.MFADevice", "MFA device of the user")
@@ -128,12 +130,25 @@ WORDS: Words = {
     (Kind.TOO_MANY, "access key"): Word(
         "LimitExceeded.User.AccessKey", 409, "The count of the user's access keys is beyond the current limit."
     ),
+    (Kind.TOO_MANY, "api key"): Word(
+        "LimitExceeded.User.ApiKey", 409, "The count of the user's API keys is beyond the current limit."
+    ),
     (Kind.TOO_MANY, "attachment"): _attachment,
     (Kind.TOO_MANY, "entity"): _too_many,
     (Kind.TOO_MANY, "tags"): Word("LimitExceeded.Tag", 409, "The count of tags is beyond the current limit."),
     (Kind.INVALID, "tags"): lambda fault: Word("InvalidParameter.Tag", 400, fault.why or "A tag is not valid."),
+    (Kind.INVALID, "simulation"): lambda fault: Word(
+        "InvalidParameter.PolicyDocument", 400, fault.why or "The simulation's input is not valid."
+    ),
     (Kind.INVALID, "password"): Word(
         "InvalidParameter.Password.TooWeak", 400, 'The parameter "Password" does not comply with the password policy.'
+    ),
+    (Kind.DENIED, "password"): lambda fault: Word("InvalidParameter.OldPassword", 400, fault.why),
+    (Kind.INVALID, "password policy"): lambda fault: Word("InvalidParameter.PasswordPolicy", 400, fault.why),
+    (Kind.MISSING, "password policy"): _missing("PasswordPolicy", "password policy"),
+    (Kind.INVALID, "caller"): lambda fault: Word("InvalidOperation.Caller", 400, fault.why),
+    (Kind.INVALID, "denial"): Word(
+        "InvalidParameter.EncodedDiagnosticMessage", 400, 'The parameter "EncodedDiagnosticMessage" is not valid.'
     ),
     (Kind.DENIED, "assume role"): Word("NoPermission", 403, "You are not authorized to do this action."),
     (Kind.INVALID, "duration"): Word("InvalidParameter.DurationSeconds", 400, "The duration is not allowed."),

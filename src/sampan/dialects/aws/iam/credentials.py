@@ -1,8 +1,8 @@
-"""Access keys, passwords and second factors. One bind and one render for each operation."""
+"""Access keys and second factors. One bind and one render for each operation."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from typing import Any
 
 from sampan.dialects.aws.iam import forms, names
@@ -14,17 +14,13 @@ from sampan.services.identity.model import (
     CreateAccessKey,
     CreateMfaDevice,
     DeleteAccessKey,
-    DeleteLoginProfile,
     DeleteMfaDevice,
     GetAccessKeyUse,
-    GetLoginProfile,
     IssuedKey,
     KeyUse,
     ListAccessKeys,
     ListMfaDevices,
-    LoginProfile,
     MfaDevice,
-    PutLoginProfile,
     SetAccessKey,
     UnbindMfaDevice,
 )
@@ -103,34 +99,6 @@ def _render_key_use(call: Call, use: KeyUse) -> Shown:
             "ServiceName": use.service or _NEVER,
             "Region": use.region or _NEVER,
         },
-    }
-
-
-# --- passwords --------------------------------------------------------------------------------------------------------
-
-
-def _put_profile(create: bool) -> Callable[[Call], PutLoginProfile]:
-    def bind(call: Call) -> PutLoginProfile:
-        given = call.params
-        if create and "Password" not in given:
-            raise Fault(Kind.INVALID, "argument", "Password is missing", name="password")
-        return PutLoginProfile(
-            user=_user(call),
-            create=create,
-            password=given.get("Password"),
-            reset_required=given.get("PasswordResetRequired", False if create else None),
-        )
-
-    return bind
-
-
-def _render_profile(call: Call, profile: LoginProfile) -> Shown:
-    return {
-        "LoginProfile": {
-            "UserName": profile.user,
-            "CreateDate": profile.created_ms,
-            "PasswordResetRequired": profile.reset_required,
-        }
     }
 
 
@@ -220,16 +188,6 @@ def keys() -> dict[str, Done]:
         "UpdateAccessKey": Done(_bind_update_key, nothing),
         "DeleteAccessKey": Done(_bind_delete_key, nothing),
         "GetAccessKeyLastUsed": Done(_bind_key_use, _render_key_use),
-    }
-
-
-def passwords() -> dict[str, Done]:
-    """IAM's operations on passwords."""
-    return {
-        "CreateLoginProfile": Done(_put_profile(True), _render_profile),
-        "UpdateLoginProfile": Done(_put_profile(False), nothing),
-        "GetLoginProfile": Done(lambda call: GetLoginProfile(user=_user(call)), _render_profile),
-        "DeleteLoginProfile": Done(lambda call: DeleteLoginProfile(user=_user(call)), nothing),
     }
 
 

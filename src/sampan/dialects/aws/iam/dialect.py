@@ -2,13 +2,9 @@
 
 from __future__ import annotations
 
-from sampan.dialects.aws.iam import account, credentials, entities, policies
+from sampan.dialects.aws.iam import account, api_keys, credentials, details, entities, passwords, policies, simulation
 from sampan.dialects.aws.wire import identity_words, model
-from sampan.dialects.aws.wire.query import QueryProtocol
-from sampan.dialects.aws.wire.service import ServiceDialect
-from sampan.gateway.contract import Claim
-
-_SCOPES = ("iam",)
+from sampan.dialects.aws.wire.service import ServiceDialect, claims
 
 
 class IamDialect(ServiceDialect):
@@ -19,21 +15,19 @@ class IamDialect(ServiceDialect):
         super().__init__(
             "aws/iam",
             described,
-            QueryProtocol(described),
-            (
-                Claim(rank=0, authorization=("AWS4-",), scope=_SCOPES),
-                Claim(rank=0, query=("X-Amz-Credential",), scope=_SCOPES),
-                Claim(rank=1, host=r"iam(?:\.[a-z0-9-]+)?\.amazonaws\.com"),
-            ),
+            claims(described),
             {
                 **entities.users(),
                 **entities.groups(),
                 **entities.roles(),
                 **credentials.keys(),
-                **credentials.passwords(),
+                **api_keys.operations(),
+                **passwords.operations(),
                 **credentials.devices(),
                 **policies.managed(),
                 **policies.of_entities(),
+                **simulation.operations(),
+                **details.operations(),
                 **account.operations(),
             },
             identity_words.IAM,

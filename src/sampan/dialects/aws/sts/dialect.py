@@ -4,11 +4,8 @@ from __future__ import annotations
 
 from sampan.dialects.aws.sts import sessions
 from sampan.dialects.aws.wire import identity_words, model
-from sampan.dialects.aws.wire.query import QueryProtocol
-from sampan.dialects.aws.wire.service import ServiceDialect
+from sampan.dialects.aws.wire.service import ServiceDialect, claims
 from sampan.gateway.contract import Claim
-
-_SCOPES = ("sts",)
 
 
 class StsDialect(ServiceDialect):
@@ -23,11 +20,8 @@ class StsDialect(ServiceDialect):
         super().__init__(
             "aws/sts",
             described,
-            QueryProtocol(described),
             (
-                Claim(rank=0, authorization=("AWS4-",), scope=_SCOPES),
-                Claim(rank=0, query=("X-Amz-Credential",), scope=_SCOPES),
-                Claim(rank=1, host=r"sts(?:\.[a-z0-9-]+)?\.amazonaws\.com"),
+                *claims(described),
                 Claim(rank=1, query=("WebIdentityToken",), unsigned=True),
                 Claim(
                     rank=1,

@@ -1,8 +1,8 @@
 """Which core actions IAM's action names stand for.
 
 Source: AWS Service Authorization Reference, "Actions, resources, and condition keys" for Amazon S3, AWS Identity and
-Access Management, and AWS Security Token Service. An action that is not here is understood in a policy, and means
-nothing, since Sampan has nothing that it could allow.
+Access Management, AWS Security Token Service, and Amazon Bedrock. An action that is not here is understood in a policy,
+and means nothing, since Sampan has nothing that it could allow.
 """
 
 from __future__ import annotations
@@ -80,10 +80,19 @@ _IAM = {
     "UpdateAccessKey": "identity:SetAccessKey",
     "DeleteAccessKey": "identity:DeleteAccessKey",
     "GetAccessKeyLastUsed": "identity:GetAccessKeyUse",
+    "CreateServiceSpecificCredential": "identity:CreateApiKey",
+    "ListServiceSpecificCredentials": "identity:ListApiKeys",
+    "UpdateServiceSpecificCredential": "identity:UpdateApiKey",
+    "ResetServiceSpecificCredential": "identity:ResetApiKey",
+    "DeleteServiceSpecificCredential": "identity:DeleteApiKey",
     "CreateLoginProfile": "identity:CreateLoginProfile",
     "GetLoginProfile": "identity:GetLoginProfile",
     "UpdateLoginProfile": "identity:UpdateLoginProfile",
     "DeleteLoginProfile": "identity:DeleteLoginProfile",
+    "ChangePassword": "identity:ChangePassword",
+    "GetAccountPasswordPolicy": "identity:GetPasswordPolicy",
+    "UpdateAccountPasswordPolicy": "identity:SetPasswordPolicy",
+    "DeleteAccountPasswordPolicy": "identity:DeletePasswordPolicy",
     "CreateVirtualMFADevice": "identity:CreateMfaDevice",
     "EnableMFADevice": "identity:BindMfaDevice",
     "DeactivateMFADevice": "identity:UnbindMfaDevice",
@@ -121,9 +130,14 @@ _IAM = {
     "GetRolePolicy": "identity:GetPolicyOfRole",
     "DeleteRolePolicy": "identity:DeletePolicyOfRole",
     "ListRolePolicies": "identity:ListInlinePoliciesOfRole",
+    "SimulatePrincipalPolicy": "identity:SimulatePolicies",
+    "SimulateCustomPolicy": "identity:SimulateCustomPolicies",
+    "GetContextKeysForPrincipalPolicy": "identity:GetContextKeys",
+    "GetContextKeysForCustomPolicy": "identity:GetCustomContextKeys",
     "CreateAccountAlias": "identity:SetAlias",
     "DeleteAccountAlias": "identity:RemoveAlias",
     "ListAccountAliases": "identity:GetAlias",
+    "GetAccountAuthorizationDetails": "identity:GetDetails",
     "GetAccountSummary": "identity:GetSummary",
     "CreateOpenIDConnectProvider": "identity:CreateProvider",
     "UpdateOpenIDConnectProviderThumbprint": "identity:UpdateProvider",
@@ -146,8 +160,11 @@ _IAM_ALSO = {
     "AddClientIDToOpenIDConnectProvider": "identity:UpdateProvider",
     "RemoveClientIDFromOpenIDConnectProvider": "identity:UpdateProvider",
 }
-# What is not done to one's own account by API in either cloud: the operator's.
-_IAM_UNNAMED = "identity:CreateAccount identity:CreateKey identity:ListAccounts"
+# What RAM has a name for and IAM has not, and what is the operator's in either cloud: part of "iam:*".
+_IAM_UNNAMED = """
+identity:TagGroup identity:DescribePolicy identity:GetPreferences identity:SetPreferences
+identity:CreateAccount identity:CreateKey identity:ListAccounts
+"""
 
 _STS = {
     "AssumeRole": "identity:AssumeRole",
@@ -155,9 +172,39 @@ _STS = {
     "GetSessionToken": "identity:GetSessionToken",
     "GetFederationToken": "identity:GetFederationToken",
     "GetCallerIdentity": "identity:GetCallerIdentity",
+    "GetAccessKeyInfo": "identity:GetKeyAccount",
+    "DecodeAuthorizationMessage": "identity:DecodeDenial",
 }
+
+_BEDROCK = {
+    "InvokeModel": "inference:Generate inference:Embed inference:Rank",
+    "InvokeModelWithResponseStream": "inference:GenerateStream",
+    "CountTokens": "inference:Tokenize",
+    "ListFoundationModels": "inference:ListModels",
+    "GetFoundationModel": "inference:GetModel",
+    "CreateModelImportJob": "inference:Deploy",
+    "DeleteImportedModel": "inference:Undeploy",
+    "CreateModelInvocationJob": "inference:CreateBatch",
+    "GetModelInvocationJob": "inference:GetBatch",
+    "ListModelInvocationJobs": "inference:ListBatches",
+    "StopModelInvocationJob": "inference:CancelBatch",
+    "PutModelInvocationLoggingConfiguration": "inference:SetLogging",
+}
+_BEDROCK_ALSO = {"Rerank": "inference:Rank", "GetFoundationModelAvailability": "inference:GetModel"}
+# Bedrock keeps its files in S3, and no conversations; the rest is for whoever runs this Sampan.
+_BEDROCK_UNNAMED = """
+inference:PutFile inference:GetFile inference:ReadFile inference:ListFiles inference:DeleteFile
+inference:GetTurn inference:DeleteTurn inference:GetTask inference:ListTasks inference:CancelTask
+inference:LoadModel inference:SetAlias inference:SetQuota inference:ListQuotas inference:SetPrice inference:ListPrices
+inference:ListLogged inference:ListUsage
+"""
 
 ACTIONS = Actions(
     "aws",
-    {"s3": product(_S3, unnamed=_S3_UNNAMED), "iam": product(_IAM, _IAM_ALSO, _IAM_UNNAMED), "sts": product(_STS)},
+    {
+        "s3": product(_S3, unnamed=_S3_UNNAMED),
+        "iam": product(_IAM, _IAM_ALSO, _IAM_UNNAMED),
+        "sts": product(_STS),
+        "bedrock": product(_BEDROCK, _BEDROCK_ALSO, _BEDROCK_UNNAMED),
+    },
 )

@@ -13,13 +13,16 @@ from sampan.kernel.policy import ANY, PrincipalPattern, ResourcePattern
 
 CLOUD = "aws"
 _PARTITIONS = frozenset({"aws", "aws-cn", "aws-us-gov", "*"})
-_SERVICES = {"s3": "objects", "iam": "identity", "sts": "identity", "*": ANY}
+_SERVICES = {"s3": "objects", "iam": "identity", "sts": "identity", "bedrock": "inference", "*": ANY}
 _ACCOUNT = re.compile(r"[0-9]{12}")
 # Kinds of things whose IAM path is no part of the core's: names are unique without it.
 _PATHLESS = frozenset({"user", "group", "role"})
 # The core's kinds by IAM's, where they differ; and those that are STS's.
 _KINDS = {"oidc-provider": "provider"}
 _STS = frozenset({"assumed-role", "federated-user"})
+# Bedrock's kinds of things that are asked as one asks a model; and what it calls a batch.
+_MODELS = frozenset({"foundation-model", "custom-model", "imported-model", "provisioned-model", "inference-profile"})
+_JOB = "model-invocation-job"
 _WILD = re.compile(r"[*?$]")
 _WORD = re.compile(r"[a-z0-9*?-]{1,64}")  # a service, a region, an account
 
@@ -41,6 +44,10 @@ def resource(text: str) -> ResourcePattern:
         return ResourcePattern(f"{CLOUD}{FOREIGN}{service}", account or ANY, f"{region}:{path}")
     if known == "identity":
         return _identity(account, path)
+    if known == "inference":
+        kind, slash, rest = path.partition("/")
+        kind = "model" if kind in _MODELS else "batch" if kind == _JOB else kind
+        return ResourcePattern(known, account or ANY, f"{kind}{slash}{rest}")
     return ResourcePattern(known, account or ANY, path)
 
 
@@ -70,6 +77,10 @@ def resource_text(pattern: ResourcePattern) -> str:
             raise NoEqual(f"{path} only while account {account} owns it: an ARN of S3 names no account")
         return f"arn:aws:s3:::{path}"
     kind, slash, rest = path.partition("/")
+    if pattern.service == "inference":
+        kind = {"model": "foundation-model", "batch": _JOB}.get(kind, kind)
+        owner = "" if account == ANY and kind == "foundation-model" else account
+        return f"arn:aws:bedrock:*:{owner}:{kind}{slash}{rest}"
     for owner in (CLOUD, "aliyun"):
         if kind == f"policy{owner}:":
             return f"arn:aws:iam::{owner}:policy/{rest}"

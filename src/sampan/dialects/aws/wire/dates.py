@@ -45,7 +45,7 @@ def parse_iso(value: str) -> int | None:
     if _ISO(value) is None:
         return None
     try:
-        return int(datetime.fromisoformat(value).timestamp() * 1000)
+        return round(datetime.fromisoformat(value).timestamp() * 1000)
     except (ValueError, OverflowError):
         return None
 
@@ -77,6 +77,7 @@ def iso(ms: int) -> str:
     return f"{at.year:04}-{at.month:02}-{at.day:02}T{at.hour:02}:{at.minute:02}:{at.second:02}.000Z"
 
 
-def iso_s(ms: int) -> str:
-    """`2013-05-24T00:00:00Z`."""
-    return iso(ms)[:-5] + "Z"
+def iso_exact(ms: int) -> str:
+    """`2013-05-24T00:00:00Z`, with milliseconds where there are some."""
+    text = iso(ms)[:-5]
+    return f"{text}.{ms % 1000:03}Z" if ms % 1000 else f"{text}Z"

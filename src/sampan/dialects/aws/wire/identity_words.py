@@ -5,7 +5,7 @@ Source: "Errors" of each action in their API references; texts as AWS sends them
 
 from __future__ import annotations
 
-from sampan.dialects.aws.wire.words import COMMON, Word, Words
+from sampan.dialects.aws.wire.words import Word, Words
 from sampan.kernel.fault import Kind
 
 _LIMIT = "LimitExceeded"
@@ -24,7 +24,6 @@ def _conflict(text: str) -> Word:
 
 
 IAM: Words = {
-    **COMMON,
     (Kind.MISSING, "account"): _missing("The account cannot be found."),
     (Kind.MISSING, "user"): _missing("The user with name {name} cannot be found."),
     (Kind.MISSING, "group"): _missing("The group with name {name} cannot be found."),
@@ -34,6 +33,7 @@ IAM: Words = {
         "Policy {policy} version v{version} does not exist or is not attachable."
     ),
     (Kind.MISSING, "access key"): _missing("The Access Key with id {key_id} cannot be found."),
+    (Kind.MISSING, "api key"): _missing("The service specific credential with id {key_id} cannot be found."),
     (Kind.MISSING, "login profile"): _missing("Login Profile for User {name} cannot be found."),
     (Kind.MISSING, "mfa device"): _missing("MFA Device with name {name} does not exist."),
     (Kind.MISSING, "provider"): _missing("OpenIDConnect Provider not found for arn {name}"),
@@ -65,13 +65,21 @@ IAM: Words = {
         "version.",
     ),
     (Kind.TOO_MANY, "access key"): Word(_LIMIT, 409, "Cannot exceed quota for AccessKeysPerUser: {count_max}"),
+    (Kind.TOO_MANY, "api key"): Word(
+        _LIMIT, 409, "Cannot exceed quota for ServiceSpecificCredentialsPerUser: {count_max}"
+    ),
     (Kind.TOO_MANY, "attachment"): Word(_LIMIT, 409, "Cannot exceed quota for attachments: {count_max}"),
     (Kind.TOO_MANY, "entity"): Word(_LIMIT, 409, "Cannot exceed quota for entities of this account: {count_max}"),
     (Kind.TOO_MANY, "tags"): Word(_LIMIT, 409, "The number of tags has reached the maximum limit."),
     (Kind.INVALID, "tags"): Word("InvalidInput", 400, "A tag is not valid.", telling=True),
+    (Kind.INVALID, "simulation"): Word("InvalidInput", 400, "The simulation's input is not valid.", telling=True),
     (Kind.INVALID, "password"): Word(
         "PasswordPolicyViolation", 400, "The password does not meet the requirements.", telling=True
     ),
+    (Kind.DENIED, "password"): Word("AccessDenied", 403, "The old password was incorrect.", telling=True),
+    (Kind.INVALID, "password policy"): Word("ValidationError", 400, "The password policy is not valid.", telling=True),
+    (Kind.MISSING, "password policy"): _missing("The Password Policy with domain name {account} cannot be found."),
+    (Kind.INVALID, "caller"): Word("InvalidUserType", 400, "Only a user can do this.", telling=True),
     (Kind.INVALID, "mfa code"): Word("InvalidAuthenticationCode", 403, "Authentication code for device is not valid."),
     (Kind.INVALID, "duration"): Word(
         "ValidationError", 400, "The duration must be from {min} to {max} seconds.", telling=True
@@ -81,6 +89,9 @@ IAM: Words = {
         "InvalidIdentityToken", 400, "The ID Token provided is not a valid JWT.", telling=True
     ),
     (Kind.EXPIRED, "identity token"): Word("ExpiredTokenException", 400, "Token must be redeemed in time: it expired."),
+    (Kind.INVALID, "denial"): Word(
+        "InvalidAuthorizationMessageException", 400, "The message is not an authorization message of this account."
+    ),
     (Kind.DENIED, "assume role"): Word(
         "AccessDenied", 403, "The caller is not authorized to perform: sts:AssumeRole on this resource"
     ),

@@ -10,7 +10,7 @@ import gzip
 import importlib.resources
 import json
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -20,11 +20,15 @@ class Shape:
 
     `wire` is the name that an item has on the wire, if the model gives it one. `least` and `most` limit the length of
     strings, lists and blobs, and the value of numbers. `matches` tells whether a string is of the right form.
+    `payload` names the member that is the whole body, `stream` the one that is a stream of events; `document` says that
+    any JSON will do, `sparse` that items may be null, `streams` that a blob need not be held in memory. `fields` are
+    the members that stand in a body, by their names there.
     """
 
     __slots__ = (
-        "choices", "flat", "item", "key", "least", "matches", "members", "most", "name", "pattern", "required",
-        "secret", "timestamp", "type", "value", "wire",
+        "choices", "document", "events", "fields", "flat", "item", "key", "least", "matches", "members", "most",
+        "name", "pattern", "payload", "required", "secret", "sparse", "stream", "streams", "timestamp", "type",
+        "union", "value", "wire",
     )  # fmt: skip
 
     def __init__(self, name: str, raw: Mapping[str, Any]) -> None:
@@ -38,9 +42,17 @@ class Shape:
         self.flat: bool = raw.get("flattened", False)
         self.wire: str = raw.get("locationName", "")
         self.timestamp: str = raw.get("timestampFormat", "")
+        self.payload: str = raw.get("payload", "")
+        self.document: bool = raw.get("document", False)
+        self.sparse: bool = raw.get("sparse", False)
+        self.union: bool = raw.get("union", False)
+        self.events: bool = raw.get("eventstream", False)
+        self.streams: bool = raw.get("streaming", False)
         self.pattern: str = raw.get("pattern", "")
         self.matches = _matcher(self.pattern)
         self.members: dict[str, Member] = {}
+        self.fields: dict[str, Member] = {}
+        self.stream = ""
         self.item: Member | None = None
         self.key: Member | None = None
         self.value: Member | None = None
@@ -48,66 +60,125 @@ class Shape:
 
 @dataclass(frozen=True, slots=True)
 class Member:
-    """A place in a structure, list or map. `wire` is its name there, "" if the model leaves it to the protocol."""
+    """A place in a structure, list or map. `wire` is its name there, "" if the model leaves it to the protocol.
+
+    `location` is where it stands in HTTP ("uri", "querystring", "header", "headers" for a map of headers by prefix,
+    "statusCode"), or "" for the body; in an event's message it is "eventheader" or "eventpayload". `attribute` says
+    that in XML it is an attribute, `json` that a header's text is JSON in Base64. `namespace` is that of its element.
+    """
 
     name: str
     shape: Shape
     wire: str
     flat: bool
     timestamp: str
+    location: str = ""
+    json: bool = False
+    attribute: bool = False
+    namespace: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Error:
+    """An error of the model. `code` is its name on the wires that call it otherwise than its shape."""
+
+    shape: Shape
+    code: str
+    status: int
 
 
 @dataclass(frozen=True, slots=True)
 class OperationModel:
     """One operation. `wrapper` is the element that holds the result in the query protocol's replies; `anonymous` says
-    that it needs no signature."""
+    that it needs no signature, `unsigned_body` that the signature need not cover its body. `method`, `uri` (a template)
+    and `status` (of success) are the REST protocols'; `namespace` is that of its XML."""
 
     name: str
     input: Shape | None
     output: Shape | None
     wrapper: str
     anonymous: bool
+    unsigned_body: bool
+    method: str
+    uri: str
+    status: int
+    namespace: str
 
 
 @dataclass(frozen=True, slots=True)
 class Model:
-    """A service. `namespace` is that of its XML, `target` the beginning of X-Amz-Target in the JSON protocols."""
+    """A service. `namespace` is that of its XML, `target` the beginning of X-Amz-Target in the JSON protocols.
+
+    `protocols` are those that it speaks, `scope` is its name in a signature, `bearer` says that it takes API keys,
+    `query_errors` that it spoke the query protocol once, and tells its clients the codes of that time too.
+    """
 
     service: str
     version: str
-    protocol: str
+    protocols: tuple[str, ...]
+    scope: str
+    host: str
     namespace: str
     target: str
     json_version: str
+    bearer: bool
+    query_errors: bool
     operations: Mapping[str, OperationModel] = field(repr=False)
+    errors: Mapping[str, Error] = field(repr=False)
 
 
-def load(service: str, version: str) -> Model:
-    """The model of a service, by botocore's name for it and the version of its API ("iam", "2010-05-08")."""
+def load(service: str, version: str, free: Collection[str] = ()) -> Model:
+    """The model of a service, by botocore's name for it and the version of its API ("iam", "2010-05-08").
+
+    `free` names shapes of strings whose patterns are not asked for: names of things that are called otherwise here.
+    """
     folder = importlib.resources.files("botocore") / "data" / service / version
     raw = json.loads(gzip.decompress((folder / "service-2.json.gz").read_bytes()))
     metadata = raw["metadata"]
     shapes = _shapes(raw["shapes"])
+    for name in free:
+        shapes[name].matches = None
     return Model(
         service=service,
         version=metadata["apiVersion"],
-        protocol=metadata["protocol"],
-        namespace=metadata.get("xmlNamespace", ""),
+        protocols=tuple(metadata.get("protocols", (metadata["protocol"],))),
+        scope=metadata.get("signingName", metadata["endpointPrefix"]),
+        host=metadata["endpointPrefix"],
+        namespace=_namespace(metadata),
         target=metadata.get("targetPrefix", ""),
         json_version=metadata.get("jsonVersion", ""),
+        bearer="smithy.api#httpBearerAuth" in metadata.get("auth", ()),
+        query_errors="awsQueryCompatible" in metadata,
         operations={name: _operation(name, each, shapes) for name, each in raw["operations"].items()},
+        errors={name: _error(shapes[name], each) for name, each in raw["shapes"].items() if each.get("exception")},
     )
 
 
 def _operation(name: str, raw: Mapping[str, Any], shapes: Mapping[str, Shape]) -> OperationModel:
-    taken, given = raw.get("input"), raw.get("output")
+    taken, given, http = raw.get("input"), raw.get("output"), raw["http"]
     return OperationModel(
         name=name,
         input=shapes[taken["shape"]] if taken else None,
         output=shapes[given["shape"]] if given else None,
         wrapper=given.get("resultWrapper", "") if given else "",
-        anonymous=raw.get("authtype") == "none",
+        anonymous=raw.get("authtype") == "none" or raw.get("auth") == ["smithy.api#noAuth"],
+        unsigned_body=raw.get("unsignedPayload", False) or raw.get("authtype") == "v4-unsigned-body",
+        method=http["method"],
+        uri=http["requestUri"],
+        status=http.get("responseCode", 200),
+        namespace=_namespace(taken) if taken else "",
     )
+
+
+def _error(shape: Shape, raw: Mapping[str, Any]) -> Error:
+    traits = raw.get("error", {})
+    status = traits.get("httpStatusCode", 500 if raw.get("fault") else 400)
+    return Error(shape, traits.get("code", shape.name), status)
+
+
+def _namespace(raw: Mapping[str, Any]) -> str:
+    given = raw.get("xmlNamespace", "")
+    return str(given if isinstance(given, str) else given["uri"])
 
 
 def _shapes(raw: Mapping[str, Mapping[str, Any]]) -> dict[str, Shape]:
@@ -116,17 +187,26 @@ def _shapes(raw: Mapping[str, Mapping[str, Any]]) -> dict[str, Shape]:
 
     def member(name: str, reference: Mapping[str, Any]) -> Member:
         shape = shapes[reference["shape"]]
+        location = reference.get("location", "")
+        for place in ("eventheader", "eventpayload"):
+            location = place if reference.get(place) else location
         return Member(
-            name,
-            shape,
-            reference.get("locationName", shape.wire),
-            reference.get("flattened", shape.flat),
-            reference.get("timestampFormat", shape.timestamp),
+            name=name,
+            shape=shape,
+            wire=reference.get("locationName", shape.wire),
+            flat=reference.get("flattened", shape.flat),
+            timestamp=reference.get("timestampFormat", shape.timestamp).lower(),
+            location=location,
+            json=reference.get("jsonvalue", False),
+            attribute=reference.get("xmlAttribute", False),
+            namespace=_namespace(reference),
         )
 
     for name, each in raw.items():
         shape = shapes[name]
         shape.members = {inner: member(inner, reference) for inner, reference in each.get("members", {}).items()}
+        shape.fields = {each.wire or inner: each for inner, each in shape.members.items() if not each.location}
+        shape.stream = next((inner for inner, each in shape.members.items() if each.shape.events), "")
         shape.item = member("member", each["member"]) if "member" in each else None
         shape.key = member("key", each["key"]) if "key" in each else None
         shape.value = member("value", each["value"]) if "value" in each else None

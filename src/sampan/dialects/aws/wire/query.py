@@ -6,34 +6,40 @@ protocol's description in Smithy, "AWS Query protocol" (smithy.io/2.0/aws/protoc
 
 from __future__ import annotations
 
-import base64
-import binascii
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from sampan.dialects.aws.wire import dates
+from sampan.dialects.aws.wire import scalars
 from sampan.dialects.aws.wire.model import Member, Model, OperationModel, Shape
+from sampan.dialects.aws.wire.protocol import Refusal
+from sampan.dialects.aws.wire.words import COMMON, Words
+from sampan.dialects.aws.wire.xml_format import XmlFormat, document, elements, told
 from sampan.gateway.http import Reply, Request, parse_query
-from sampan.gateway.xml import escape
 from sampan.kernel.fault import Fault, Kind
 
 PARAMETERS_MAX = 10_000
 LEVELS_MAX = 16
 
-_INTEGER = re.compile(r"-?[0-9]{1,18}").fullmatch
-_NUMBER = re.compile(r"-?[0-9]{1,30}(?:\.[0-9]{1,30})?(?:[eE][+-]?[0-9]{1,3})?").fullmatch
+_FORM = "application/x-www-form-urlencoded"
 _INDEX = re.compile(r"[1-9][0-9]{0,5}").fullmatch
 
 
 class QueryProtocol:
     """Implements `protocol.WireProtocol` for one service."""
 
+    words: Words = COMMON
+
     def __init__(self, model: Model) -> None:
         self._model = model
 
+    def spoken(self, request: Request) -> bool:
+        return request.headers.get("content-type", "").startswith(_FORM) or request.param("Action") is not None
+
     def read(self, request: Request, body: bytes) -> tuple[OperationModel, dict[str, Any]]:
+        if request.method not in ("GET", "POST"):
+            raise Fault(Kind.UNKNOWN, "operation", f"{request.method[:16]} is not a method of this API")
         given = _given(request, body)
         action = given.get("Action")
         if not action:
@@ -48,20 +54,18 @@ class QueryProtocol:
         return operation, _structure(operation.input, _tree(given), "")
 
     def write(self, operation: OperationModel, result: Mapping[str, Any], request_id: str) -> Reply:
-        content = _write_structure(operation.output, result) if operation.output is not None else ""
+        content = elements(operation.output, result) if operation.output is not None else ""
         if operation.wrapper:
             content = f"<{operation.wrapper}>{content}</{operation.wrapper}>"
         metadata = f"<ResponseMetadata><RequestId>{request_id}</RequestId></ResponseMetadata>"
         return self._reply(200, f"{operation.name}Response", content + metadata)
 
-    def refuse(self, code: str, status: int, message: str, request_id: str) -> Reply:
-        whose = "Receiver" if status >= 500 else "Sender"
-        error = f"<Error><Type>{whose}</Type><Code>{escape(code)}</Code><Message>{escape(message)}</Message></Error>"
-        return self._reply(status, "ErrorResponse", f"{error}<RequestId>{request_id}</RequestId>")
+    def refuse(self, refusal: Refusal, request_id: str) -> Reply:
+        content = told(self._model.errors.get(refusal.code), refusal, request_id)
+        return self._reply(refusal.status, "ErrorResponse", content)
 
     def _reply(self, status: int, root: str, content: str) -> Reply:
-        body = f'<{root} xmlns="{self._model.namespace}">{content}</{root}>'
-        return Reply(status, [("Content-Type", "text/xml")], body.encode("utf-8", "replace"))
+        return Reply(status, [("Content-Type", XmlFormat.content)], document(root, self._model.namespace, content))
 
 
 # --- in ---------------------------------------------------------------------------------------------------------------
@@ -147,7 +151,10 @@ def _value(member: Member, node: _Node, path: str) -> Any:
         return values
     if node.value is None:
         raise _invalid(path, "is not a single value")
-    return _scalar(shape, node.value, path)
+    try:
+        return scalars.read(member, node.value)
+    except scalars.Unreadable as error:
+        raise _invalid(path, str(error)) from None
 
 
 def _numbered(node: _Node, path: str) -> list[tuple[int, _Node]]:
@@ -157,84 +164,5 @@ def _numbered(node: _Node, path: str) -> list[tuple[int, _Node]]:
     return sorted((int(name), row) for name, row in node.below.items())
 
 
-def _scalar(shape: Shape, text: str, path: str) -> Any:
-    match shape.type:
-        case "boolean":
-            if text.lower() not in ("true", "false"):
-                raise _invalid(path, "is not a boolean")
-            return text.lower() == "true"
-        case "integer" | "long":
-            if not _INTEGER(text):
-                raise _invalid(path, "is not an integer")
-            return int(text)
-        case "float" | "double":
-            if not _NUMBER(text):
-                raise _invalid(path, "is not a number")
-            return float(text)
-        case "timestamp":
-            ms = dates.parse_iso(text)
-            if ms is None:
-                raise _invalid(path, "is not a time")
-            return ms
-        case "blob":
-            try:
-                return base64.b64decode(text, validate=True)
-            except (binascii.Error, ValueError):
-                raise _invalid(path, "is not Base64") from None
-    return text
-
-
 def _invalid(name: str, why: str) -> Fault:
     return Fault(Kind.INVALID, "argument", f"The parameter {name[:128]} {why}", name=name[:128])
-
-
-# --- out --------------------------------------------------------------------------------------------------------------
-
-
-def _write_structure(shape: Shape, values: Mapping[str, Any]) -> str:
-    """The elements of a structure, in the model's order; what is None is left out."""
-    unknown = values.keys() - shape.members.keys()
-    assert not unknown, f"{shape.name} has no {sorted(unknown)}"
-    return "".join(
-        _write(member.wire or name, member, values[name])
-        for name, member in shape.members.items()
-        if values.get(name) is not None
-    )
-
-
-def _write(name: str, member: Member, value: Any) -> str:
-    shape = member.shape
-    if shape.type == "list":
-        return _write_list(name, member, value)
-    if shape.type == "map":
-        assert shape.key is not None
-        assert shape.value is not None
-        row = name if member.flat else "entry"
-        rows = "".join(
-            f"<{row}>{_write(shape.key.wire or 'key', shape.key, key)}"
-            f"{_write(shape.value.wire or 'value', shape.value, each)}</{row}>"
-            for key, each in value.items()
-        )
-        return rows if member.flat else f"<{name}>{rows}</{name}>"
-    content = _write_structure(shape, value) if shape.type == "structure" else escape(_text(shape, value))
-    return f"<{name}>{content}</{name}>"
-
-
-def _write_list(name: str, member: Member, values: Sequence[Any]) -> str:
-    item = member.shape.item
-    assert item is not None
-    if member.flat:
-        return "".join(_write(item.wire or name, item, value) for value in values)
-    rows = "".join(_write(item.wire or "member", item, value) for value in values)
-    return f"<{name}>{rows}</{name}>"
-
-
-def _text(shape: Shape, value: Any) -> str:
-    match shape.type:
-        case "boolean":
-            return "true" if value else "false"
-        case "timestamp":
-            return dates.iso_s(value)
-        case "blob":
-            return base64.b64encode(value).decode()
-    return str(value)

@@ -31,7 +31,9 @@ def validate(shape: Shape | None, params: Mapping[str, Any]) -> None:
 
 
 def _errors(shape: Shape, value: Any, path: str) -> Iterator[tuple[str, str]]:
-    """Path and text of each error."""
+    """Path and text of each error. What may be null, and what may be anything, is as it should be."""
+    if value is None or (shape.type == "string" and type(value) is not str):
+        return
     wrong = _wrong(shape, value)
     if wrong:
         shown = "***" if shape.secret else str(value)[:_SHOWN_CHARS_MAX]

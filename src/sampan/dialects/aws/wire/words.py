@@ -1,27 +1,28 @@
 """The words of AWS's services for what can go wrong before the service itself is asked, S3 apart.
 
-Source: "Common errors" of the API references of IAM and STS (they are the same everywhere).
+Source: "Common errors" of the API references of IAM and STS, for `COMMON`; of DynamoDB and Lambda, for the others.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
-from sampan.dialects.aws.wire import dates
-from sampan.dialects.aws.wire.actions import ACTIONS
+from sampan.dialects.aws.wire import dates, denials
 from sampan.kernel import limits
 from sampan.kernel.fault import Fault, Kind
 
 
 @dataclass(frozen=True, slots=True)
 class Word:
-    """`text` may name the fault's facts, in braces. `telling`: the fault's own `why` is the better text."""
+    """`text` may name the fault's facts, in braces. `telling`: the fault's own `why` is the better text. `old` is the
+    code in the query protocol, where the model does not say it."""
 
     code: str
     status: int
     text: str
     telling: bool = False
+    old: str = ""
 
 
 Words = Mapping[tuple[Kind, str], Word]
@@ -70,16 +71,63 @@ COMMON: Words = {
     (Kind.UNAVAILABLE, "store"): Word("ServiceUnavailable", 503, "The request has failed; try again."),
     (Kind.INTERNAL, "server"): INTERNAL,
 }
+"""What services in XML say: those of the query protocol, and of rest-xml."""
+
+REST: Words = {
+    **COMMON,
+    (Kind.DENIED, "action"): Word("AccessDeniedException", 403, COMMON[Kind.DENIED, "action"].text),
+    (Kind.ABSENT, "authorization"): Word("MissingAuthenticationTokenException", 403, "Missing Authentication Token"),
+    (Kind.INVALID, "authorization"): Word(
+        "IncompleteSignatureException", 403, COMMON[Kind.INVALID, "authorization"].text, telling=True
+    ),
+    **{
+        about: Word("UnrecognizedClientException", 403, "The security token included in the request is invalid.")
+        for about in ((Kind.MISSING, "key"), (Kind.CONFLICT, "key"), (Kind.INVALID, "token"))
+    },
+    **{
+        about: replace(COMMON[about], code="InvalidSignatureException")
+        for about in (
+            (Kind.MISMATCH, "signature"),
+            (Kind.SKEWED, "clock"),
+            (Kind.INVALID, "region"),
+            (Kind.MISMATCH, "payload"),
+        )
+    },
+    (Kind.EXPIRED, "token"): replace(COMMON[Kind.EXPIRED, "token"], code="ExpiredTokenException"),
+    (Kind.INVALID, "document"): Word("SerializationException", 400, _MALFORMED, telling=True),
+    (Kind.INVALID, "chunk"): Word("SerializationException", 400, _MALFORMED),
+    (Kind.TRUNCATED, "body"): Word("SerializationException", 400, _MALFORMED),
+    (Kind.TOO_LARGE, "document"): replace(COMMON[Kind.TOO_LARGE, "document"], code="RequestEntityTooLargeException"),
+    (Kind.INVALID, "argument"): Word("ValidationException", 400, "A parameter is invalid.", telling=True),
+    (Kind.INVALID, "uri"): Word("ValidationException", 400, "The path, the query or a header is not UTF-8."),
+    (Kind.UNKNOWN, "operation"): Word(
+        "UnknownOperationException", 404, "The requested operation is not recognized by the service."
+    ),
+    (Kind.NOT_DONE, "operation"): replace(COMMON[Kind.NOT_DONE, "operation"], code="NotImplementedException"),
+    (Kind.FULL, "store"): replace(COMMON[Kind.FULL, "store"], code="ServiceUnavailableException"),
+    (Kind.UNAVAILABLE, "store"): replace(COMMON[Kind.UNAVAILABLE, "store"], code="ServiceUnavailableException"),
+    (Kind.INTERNAL, "server"): replace(INTERNAL, code="InternalServerException"),
+}
+"""What services in JSON and CBOR say for the same."""
+
+JSON: Words = {about: replace(word, status=400) if word.status < 500 else word for about, word in REST.items()}
+"""Where an operation is no resource, a caller's mistake is always status 400."""
+
+_OF_OLD = {word.code: COMMON[about].code for about, word in REST.items()}
+
+
+def query_code(code: str) -> str:
+    """What a code of `JSON` was called in the query protocol."""
+    return _OF_OLD.get(code, code)
 
 
 def tell(words: Words, fault: Fault) -> tuple[Word, str]:
     """The word for a fault and the message for a person. A fault that has no word is our mistake, and is called so."""
-    word = words.get((fault.kind, fault.noun), INTERNAL)
+    word = words.get((fault.kind, fault.noun), words[Kind.INTERNAL, "server"])
     if fault.kind is Kind.SKEWED and "server_time_ms" in fault.facts:
         return word, _skew(str(fault.facts.get("request_time", "")), int(fault.facts["server_time_ms"]))
-    if (fault.kind, fault.noun) == (Kind.DENIED, "action") and "action" in fault.facts:
-        action, path = ACTIONS.called(str(fault.facts["action"])), fault.facts.get("path") or "*"
-        return word, f"The caller is not authorized to perform: {action} on resource: {path}"
+    if (fault.kind, fault.noun) == (Kind.DENIED, "action") and "denial" in fault.facts:
+        return word, denials.sentence(fault.facts["denial"])
     if word.telling and fault.why:
         return word, fault.why
     return word, word.text.format_map(_Facts(fault.facts))

@@ -1,0 +1,1 @@
+"""Anthropic's Messages API (platform.claude.com/docs/en/api)."""
