@@ -161,13 +161,26 @@ def threads(count: int) -> None:
         found.threads(count)
 
 
-def products() -> Callable[..., None]:
-    """The kernel behind `sampan.llm.products`. The library must be there."""
+def likeliest(logits: Tensor) -> tuple[list[int], list[bool]]:
+    """The likeliest token of each row, the first of equals; and whether all of the row are numbers."""
+    found = library() if logits.device.type == "cpu" and logits.dtype == torch.float32 else None
+    if found is None:
+        values, tokens = logits.max(-1)
+        return tokens.tolist(), values.isfinite().tolist()
+    logits = logits.contiguous()
+    picks, sound = torch.empty(logits.shape[0], dtype=torch.long), torch.empty(logits.shape[0], dtype=torch.bool)
+    pick = function("likeliest_of", [_POINTER, _INT, _INT, _POINTER, _POINTER])
+    pick(logits.data_ptr(), *logits.shape, picks.data_ptr(), sound.data_ptr())
+    return picks.tolist(), sound.tolist()
+
+
+def function(name: str, arguments: list[Any]) -> Callable[..., None]:
+    """A kernel by name. The library must be there."""
     found = library()
     assert found is not None
-    product = found["product"]
-    product.argtypes, product.restype = [_POINTER, _POINTER, _INT, _POINTER, _INT], None
-    return product
+    kernel = found[name]
+    kernel.argtypes, kernel.restype = arguments, None
+    return kernel
 
 
 @functools.cache

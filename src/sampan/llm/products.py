@@ -8,16 +8,16 @@ depend on the other rows, to the last bit.
 from __future__ import annotations
 
 import ctypes
-from collections.abc import Callable
 from enum import IntEnum
 
 import torch
 from torch import Tensor
 
-from sampan.llm import memory, native
+from sampan.llm import native, pages
 
 PANEL = 32  # outputs side by side; all as in products.h
 SPAN = 32  # inputs that share a scale
+_ARGUMENTS = [ctypes.c_void_p, ctypes.c_void_p, ctypes.c_int, ctypes.c_void_p, ctypes.c_int]
 _LIFT8, _LIFT4 = 128, 8  # added to levels, which the processor takes without a sign
 
 
@@ -55,7 +55,7 @@ class Panels:
         self._kept = (panels, scales, bias)
         at = [None if part is None else part.data_ptr() for part in self._kept]
         self.described = Described(kind, shape[1], shape[0], *at)
-        self._product: Callable[..., None] = native.products()
+        self._product = native.function("product", _ARGUMENTS)
         self._reference = ctypes.byref(self.described)
 
     def __call__(self, x: Tensor) -> Tensor:
@@ -81,7 +81,7 @@ def wide(weight: Tensor, bias: Tensor | None = None) -> Panels:
     rows, width = weight.shape
     panels, pairs = -(-rows // PANEL), -(-width // 2)
     whole = _padded(weight, panels * PANEL, pairs * 2)
-    packed = memory.pages((panels, pairs, PANEL, 2), torch.bfloat16)
+    packed = pages.zeros((panels, pairs, PANEL, 2), torch.bfloat16)
     packed.copy_(whole.view(panels, PANEL, pairs, 2).transpose(1, 2))
     return Panels(Kind.WIDE, (rows, width), packed, None, bias)
 
@@ -91,7 +91,7 @@ def int8(levels: Tensor, scale: Tensor, bias: Tensor | None = None) -> Panels:
     rows, width = levels.shape
     panels, spans = -(-rows // PANEL), -(-width // SPAN)
     whole = _padded(levels, panels * PANEL, spans * SPAN)
-    packed = memory.pages((panels, spans * SPAN // 4, PANEL, 4), torch.uint8)
+    packed = pages.zeros((panels, spans * SPAN // 4, PANEL, 4), torch.uint8)
     packed.copy_(whole.view(panels, PANEL, -1, 4).transpose(1, 2).view(torch.uint8))
     packed.bitwise_xor_(_LIFT8)  # the same as adding 128
     scales = torch.zeros(panels * PANEL)
@@ -109,7 +109,7 @@ def int4(levels: Tensor, scale: Tensor, shift: Tensor | None = None, bias: Tenso
     nibbles = (eights[..., 0] | eights[..., 1] << 4).reshape(panels, spans, -1)
     heads = [_spread(part, panels, spans) for part in (scale, shift) if part is not None]
     size = nibbles.shape[2] + sum(head.shape[2] for head in heads)
-    packed = memory.pages((panels, spans, size), torch.uint8)
+    packed = pages.zeros((panels, spans, size), torch.uint8)
     torch.cat([*heads, nibbles], 2, out=packed)
     kind = Kind.INT4 if shift is None else Kind.INT4_SHIFTED
     return Panels(kind, (rows, width), packed, None, bias)

@@ -3,36 +3,15 @@
 //
 // Plain C interface, called through ctypes; built for the machine it runs on (see native.py).
 
-#include "many.h"
-#include "products.h"
-#include "steps.h"
-
-namespace {
-
-// A linear, as products.py describes it.
-struct Linear {
-    int32_t kind;  // Kind
-    int32_t width, outputs;
-    const void *weights;
-    const float *scales;
-    const bf16 *bias;
-};
-enum Kind { WIDE, INT8, INT4, INT4_SHIFTED };
-
-template <typename Y> void apply(const Linear &linear, const bf16 *x, int rows, Y *y) {
-    const Sink<Y> sink{y, linear.bias, linear.outputs};
-    const uint8_t *bytes = static_cast<const uint8_t *>(linear.weights);
-    switch (linear.kind) {
-        case WIDE: return product(x, rows, Wide{static_cast<const uint16_t *>(linear.weights), linear.width}, sink);
-        case INT8: return product(x, rows, Int8{{linear.width}, bytes, linear.scales}, sink);
-        case INT4: return product(x, rows, Int4<false>{{linear.width}, bytes}, sink);
-        case INT4_SHIFTED: return product(x, rows, Int4<true>{{linear.width}, bytes}, sink);
-    }
-}
-
-}  // namespace
+#include "forward.h"
 
 extern "C" void threads(int count) { team().resize(count); }
+
+extern "C" void decode(const Model *model, const Step *step) { forward(*model, *step); }
+
+extern "C" void likeliest_of(const float *logits, int rows, int width, int64_t *picks, uint8_t *sound) {
+    likeliest(logits, rows, width, picks, sound);
+}
 
 extern "C" void product(const Linear *linear, const bf16 *x, int rows, void *y, int in_float) {
     if (in_float) {

@@ -44,7 +44,7 @@ class _Piece:
 
 
 @dataclass(slots=True)
-class _Rows:
+class Rows:
     """Queries for the native kernel, each with its own run of slots."""
 
     rows: Tensor | slice
@@ -69,7 +69,7 @@ class Plan:
         if few and not paged:
             self.pieces.append(self._together(few))
 
-    def _rows(self, spans: Sequence[Span]) -> _Rows:
+    def _rows(self, spans: Sequence[Span]) -> Rows:
         starts: list[int] = []
         lengths: list[int] = []
         at = 0
@@ -78,7 +78,7 @@ class Plan:
             lengths += range(span.length - span.count + 1, span.length + 1)
             at += span.length
         slots = spans[0].slots if len(spans) == 1 else torch.cat([span.slots for span in spans])
-        return _Rows(
+        return Rows(
             _places([row for span in spans for row in range(span.start, span.start + span.count)]),
             slots.contiguous(),
             torch.tensor(starts, dtype=torch.int32),
