@@ -29,20 +29,24 @@ from sampan.dialects.aliyun.ram.dialect import RamDialect
 from sampan.dialects.aliyun.sts.dialect import AliyunStsDialect
 from sampan.dialects.aliyun.wire.openapi_signature import KEPT_MS
 from sampan.dialects.aliyun.wire.policy import RamReader
+from sampan.dialects.aws.bedrock.dialect import BedrockDialect, BedrockRuntimeDialect
 from sampan.dialects.aws.iam import provided as iam
 from sampan.dialects.aws.iam.dialect import IamDialect
 from sampan.dialects.aws.s3.dialect import S3Dialect
 from sampan.dialects.aws.sts.dialect import StsDialect
 from sampan.dialects.aws.wire.policy import IamReader
 from sampan.dialects.open.anthropic.dialect import AnthropicDialect
+from sampan.dialects.open.openai.batches import DOOR, OpenAiDoor
 from sampan.dialects.open.openai.dialect import OpenAiDialect
-from sampan.engines import authority, credentials
+from sampan.engines import authority, credentials, llm_host
 from sampan.engines.blobs_disk import DiskBlobs
 from sampan.engines.clock_system import SystemChance, SystemClock
 from sampan.engines.credentials import Credentials
 from sampan.engines.digests import LibraryDigests
 from sampan.engines.folder import DataFolder, FolderError
 from sampan.engines.limiter import FileLimiter
+from sampan.engines.llm_local import LocalEngine
+from sampan.engines.llm_upstream import UpstreamEngine
 from sampan.engines.nonces import NonceTable
 from sampan.engines.sealer import AesSealer, load_key
 from sampan.engines.store_sqlite import Damaged, SqliteStore
@@ -53,6 +57,8 @@ from sampan.gateway.contract import Dialect
 from sampan.gateway.dispatch import Dispatcher
 from sampan.gateway.guard import Guard
 from sampan.gateway.http import Reply
+from sampan.kernel.caller import Caller
+from sampan.kernel.command import Command
 from sampan.kernel.fault import Fault, Kind
 from sampan.kernel.policy import Reader
 from sampan.kernel.ports import Engine
@@ -129,7 +135,10 @@ def prepare(config: Config) -> Iterator[Prepared]:
             counters.mkdir(mode=0o700, exist_ok=True)
             for old in counters.glob("*.counters"):
                 old.unlink()
-        yield Prepared(config, folder.run, SystemClock().now_ms(), root, certificates)
+        with contextlib.ExitStack() as beside:
+            with _troubles(config):
+                beside.enter_context(llm_host.hosting(counters, config.models_memory or None))
+            yield Prepared(config, folder.run, SystemClock().now_ms(), root, certificates)
     finally:
         folder.close()
 
@@ -239,6 +248,8 @@ def dialects(config: Config) -> tuple[Dialect, ...]:
         S3Dialect(config.domains, config.region_aws),
         IamDialect(),
         StsDialect(),
+        BedrockRuntimeDialect(config.region_aws, SystemClock()),
+        BedrockDialect(config.region_aws),
         OssDialect(config.domains, config.region_aliyun),
         RamDialect(config.region_aliyun, nonces),
         AliyunStsDialect(config.region_aliyun, nonces),
@@ -258,7 +269,17 @@ def worker(prepared: Prepared, parent: int) -> Gateway:
         store, DiskBlobs(config.data / "blobs", prepared.run, chance), clock, chance, digests, config.regions, READERS
     )
     identity = _identity(config, store)
-    inference = _inference(prepared, store)
+
+    def allow(caller: Caller, command: Command) -> None:
+        guard.allow(caller, command)
+
+    inference = _inference(prepared, store, allow, log)
+    guard = Guard(
+        {"objects": objects.owned, "identity": identity.owned, "inference": inference.owned},
+        identity.standing,
+        identity.used,
+        identity.told,
+    )
     counters_folder = _counters_folder(config)
 
     def health() -> Reply:
@@ -272,11 +293,12 @@ def worker(prepared: Prepared, parent: int) -> Gateway:
 
     @contextlib.asynccontextmanager
     async def life() -> AsyncIterator[None]:
-        elected = _elected(counters_folder / "maintenance.lock", objects.maintain, log)
-        tasks = [
-            asyncio.create_task(work)
-            for work in (elected, identity.maintain(), inference.keep_books(), _outlive_nobody(parent))
-        ]
+        elected = (
+            _elected(counters_folder / "maintenance.lock", objects.maintain, log),
+            _elected(counters_folder / "inference.lock", inference.maintain, log),
+        )
+        everywhere = (identity.maintain(), inference.accompany(), _outlive_nobody(parent))
+        tasks = [asyncio.create_task(work) for work in (*elected, *everywhere)]
         try:
             yield
         finally:
@@ -290,11 +312,7 @@ def worker(prepared: Prepared, parent: int) -> Gateway:
             dispatcher=Dispatcher(dialects(config)),
             handlers={**objects.handlers, **identity.handlers, **inference.handlers},
             keys=identity,
-            guard=Guard(
-                {"objects": objects.owned, "identity": identity.owned, "inference": inference.owned},
-                identity.standing,
-                identity.used,
-            ),
+            guard=guard,
             clock=clock,
             chance=chance,
             digests=digests,
@@ -311,31 +329,41 @@ def worker(prepared: Prepared, parent: int) -> Gateway:
     return gateway
 
 
-def _inference(prepared: Prepared, store: SqliteStore) -> Inference:
-    tables = prepared.config.models.values()
+def _inference(
+    prepared: Prepared,
+    store: SqliteStore,
+    allow: Callable[[Caller, Command], None],
+    log: logging.Logger,
+) -> Inference:
+    config, chance = prepared.config, SystemChance()
+    tables = config.models.values()
     fixed = {
         table.deployment.name: replace(table.deployment, account=ROOT_ACCOUNT, created_ms=prepared.started_ms)
         for table in tables
     }
-    aliases = {alias: table.deployment.name for table in tables for alias in table.aliases}
     return Inference(
         InferenceContext(
             store=store,
+            blobs=DiskBlobs(config.data / "files", prepared.run, chance),
             clock=SystemClock(),
-            chance=SystemChance(),
-            sealer=AesSealer(load_key(prepared.config.data / "secrets.key")),
-            limiter=FileLimiter(_counters_folder(prepared.config) / "limits"),
-            engines=_engines(prepared.config),
+            chance=chance,
+            digests=LibraryDigests(),
+            sealer=AesSealer(load_key(config.data / "secrets.key")),
+            limiter=FileLimiter(_counters_folder(config) / "limits"),
+            engines=_engines(config),
             operator=ROOT_ACCOUNT,
+            log=log,
+            doors={DOOR: OpenAiDoor()},
+            allow=allow,
             fixed=fixed,
-            fixed_aliases=aliases,
+            fixed_aliases={alias: table.deployment.name for table in tables for alias in table.aliases},
         )
     )
 
 
 def _engines(config: Config) -> Mapping[EngineKind, Engine]:
     """What runs models, by kind."""
-    return {}
+    return {EngineKind.LOCAL: LocalEngine(_counters_folder(config)), EngineKind.OPENAI: UpstreamEngine()}
 
 
 def text_logs(config: Config) -> bool:

@@ -12,6 +12,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import boto3
 import oss2
 import pytest
 from alibabacloud_credentials.provider import RamRoleArnCredentialsProvider, StaticAKCredentialsProvider
@@ -250,6 +251,23 @@ def test_a_role_reads_one_prefix_and_nothing_else(server: Server) -> None:
         session.put_object("open/c", b"c")
     me = Sts(config(server, made.access_key_id, made.access_key_secret, made.security_token)).get_caller_identity().body
     assert me.arn == f"acs:ram::{NUMBER}:assumed-role/reader/stroll"
+    # What one cloud's door gave opens the other's, and the other way round.
+    assert made.access_key_id.startswith("STS.")
+    theirs = {"aws_access_key_id": made.access_key_id, "aws_secret_access_key": made.access_key_secret}
+    s3 = boto3.client(
+        "s3", endpoint_url=server.url, region_name="us-east-1", aws_session_token=made.security_token, **theirs
+    )
+    assert s3.get_object(Bucket="prefixed", Key="open/a")["Body"].read() == b"a"
+    aws_sts = boto3.client(
+        "sts", endpoint_url=server.url, region_name="us-east-1",
+        aws_access_key_id=key.access_key_id, aws_secret_access_key=key.access_key_secret,
+    )  # fmt: skip
+    role = "arn:aws:iam::000000000000:role/reader"
+    given = aws_sts.assume_role(RoleArn=role, RoleSessionName="stroll")["Credentials"]
+    assert given["AccessKeyId"].startswith("ASIA")
+    auth = oss2.StsAuth(given["AccessKeyId"], given["SecretAccessKey"], given["SessionToken"], auth_version="v4")
+    session = oss2.Bucket(auth, server.url, "prefixed", region="cn-hangzhou")
+    assert session.get_object("open/a").read() == b"a"
 
 
 def test_a_role_by_its_arn_over_tls(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -93,7 +93,7 @@ def test_assume_role(door: Door) -> None:
     assert door.commands == [
         model.AssumeRole(
             account=ACCOUNT, role="helm", session="watch", duration_s=900, policy=Document(Language.RAM, TEXT),
-            external_id="e-1", source_identity="ann",
+            external_id="e-1", source_identity="ann", form="STS.",
         )
     ]  # fmt: skip
     assert reply["AssumedRoleUser"]["Arn"] == f"{ROLE_ARN}/watch"
@@ -108,7 +108,9 @@ def test_a_token_of_a_provider_needs_no_key(door: Door) -> None:
         OIDCProviderArn=f"acs:ram::{NUMBER}:oidc-provider/hub",
     )  # fmt: skip
     assert door.commands == [
-        model.AssumeRoleWithToken(account=ACCOUNT, role="helm", session="watch", token="a.b.c", provider="hub")
+        model.AssumeRoleWithToken(
+            account=ACCOUNT, role="helm", session="watch", token="a.b.c", provider="hub", form="STS."
+        )
     ]
     assert reply["Credentials"] == CREDENTIALS
     assert reply["OIDCTokenInfo"]["Subject"] == "sub"

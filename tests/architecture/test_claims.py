@@ -19,9 +19,12 @@ RECORDED = [
         ("aliyun/oss", "aliyun/captures"),
         ("aws/iam", "aws_identity/captures/iam"),
         ("aws/sts", "aws_identity/captures/sts"),
+        ("aws/bedrock", "aws_bedrock/captures/bedrock"),
+        ("aws/bedrock-runtime", "aws_bedrock/captures/runtime"),
         ("aliyun/ram", "aliyun_openapi/captures/ram"),
         ("aliyun/sts", "aliyun_openapi/captures/sts"),
         ("open/anthropic", "open/captures/anthropic"),
+        ("open/openai", "open/captures/openai"),
     )
     for path in sorted((TESTS / folder).iterdir())
 ]

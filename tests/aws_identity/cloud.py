@@ -68,7 +68,12 @@ class Cloud:
                 dispatcher=Dispatcher([S3Dialect(("localhost",), "us-east-1"), IamDialect(), StsDialect()]),
                 handlers={**self.identity.handlers, **objects.handlers},
                 keys=self.identity,
-                guard=Guard({"objects": objects.owned, "identity": self.identity.owned}, self.identity.standing),
+                guard=Guard(
+                    {"objects": objects.owned, "identity": self.identity.owned},
+                    self.identity.standing,
+                    self.identity.used,
+                    self.identity.told,
+                ),
                 clock=self.clock,
                 chance=chance,
                 digests=digests,

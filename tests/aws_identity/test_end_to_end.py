@@ -41,6 +41,24 @@ def user(cloud: Cloud, name: str, **params: Any) -> dict[str, Any]:
     return dict(iam.create_access_key(UserName=name)["AccessKey"])
 
 
+def test_a_provider_changes(cloud: Cloud) -> None:
+    iam = cloud.client("iam")
+    print_ = "0123456789" * 4
+    arn = iam.create_open_id_connect_provider(Url="https://issuer.example.org/x", ClientIDList=["one"])
+    named = {"OpenIDConnectProviderArn": arn["OpenIDConnectProviderArn"]}
+    for _ in range(2):
+        iam.add_client_id_to_open_id_connect_provider(**named, ClientID="two")
+    assert iam.get_open_id_connect_provider(**named)["ClientIDList"] == ["one", "two"]
+    for _ in range(2):
+        iam.remove_client_id_from_open_id_connect_provider(**named, ClientID="one")
+    iam.update_open_id_connect_provider_thumbprint(**named, ThumbprintList=[print_])
+    found = iam.get_open_id_connect_provider(**named)
+    assert (found["ClientIDList"], found["ThumbprintList"]) == (["two"], [print_])
+    iam.delete_open_id_connect_provider(**named)
+    assert refused(iam.add_client_id_to_open_id_connect_provider, **named, ClientID="two") == "NoSuchEntity"
+    assert cloud.client("sts").get_access_key_info(AccessKeyId=KEY_ID)["Account"] == ROOT_ACCOUNT
+
+
 def test_a_user_may_what_a_policy_allows(cloud: Cloud) -> None:
     root = cloud.client("s3")
     root.create_bucket(Bucket="harbour")

@@ -8,7 +8,10 @@ from dataclasses import replace
 import pytest
 
 from sampan.gateway.contract import FAULTS
+from sampan.kernel.denial import Denial
 from sampan.kernel.fault import Fault, Kind
+from sampan.kernel.names import Resource
+from sampan.kernel.policy import Decision, Outcome, Principal
 from sampan.services.identity import model
 from tests.aws.sdk import Ring, Sent
 from tests.aws_identity.sdk import REQUEST_ID, Door, catch, client
@@ -35,11 +38,16 @@ def test_what_is_not_done_says_so(iam: Door) -> None:
 
 
 def test_a_refusal_names_the_action_as_iam_does(iam: Door) -> None:
-    fault = Fault(Kind.DENIED, "action", "core words", action="identity:CreateUser", path="user/ann")
-    assert iam.refused(fault) == (
+    denial = Denial(
+        Principal("role", "111122223333", "builder", "night"), "X", "identity:CreateUser",
+        Resource("identity", "user/ann"), Decision(Outcome.IMPLICIT, "identity"),
+    )  # fmt: skip
+    assert iam.refused(Fault(Kind.DENIED, "action", "core words", denial=denial)) == (
         403,
         "AccessDenied",
-        "The caller is not authorized to perform: iam:CreateUser on resource: user/ann",
+        "User: arn:aws:sts::111122223333:assumed-role/builder/night is not authorized to perform: iam:CreateUser on "
+        "resource: arn:aws:iam::111122223333:user/ann because no identity-based policy allows the iam:CreateUser "
+        "action",
     )
 
 

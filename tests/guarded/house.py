@@ -40,7 +40,9 @@ from sampan.gateway.metrics import Counters
 from sampan.kernel.body import Bytes
 from sampan.kernel.caller import ANONYMOUS, Caller
 from sampan.kernel.command import Command
-from sampan.kernel.names import aliyun_account
+from sampan.kernel.denial import Denial
+from sampan.kernel.names import Resource, aliyun_account
+from sampan.kernel.policy import Decision, Outcome, Principal
 from sampan.services.identity import mfa
 from sampan.services.identity import model as im
 from sampan.services.identity.service import ROOT_ACCOUNT, Identity
@@ -100,12 +102,15 @@ class House:
         self.inference = Inference(
             Context(
                 store=self.store,
+                blobs=MemoryBlobs(chance),
                 clock=self.clock,
                 chance=chance,
+                digests=LibraryDigests(),
                 sealer=SEALER,
                 limiter=self._limiter,
                 engines=engines,
                 operator=ROOT_ACCOUNT,
+                log=logging.getLogger("sampan.test"),
                 fixed={"tern": tern},
             )
         )
@@ -263,7 +268,14 @@ class House:
             act(im.PutInlinePolicy(ref=ref, name="own", document=policy))
         for ref in (ann, helm):
             act(im.SetBoundary(ref=ref, policy="/read"))
-        act(im.PutLoginProfile(user="ann", create=True, password="Harbour-12345!"))
+        for name in ("ann", "zed"):
+            act(im.PutLoginProfile(user=name, create=True, password="Harbour-12345!"))
+        act(im.SetPasswordPolicy(policy=im.PasswordPolicy(chars_min=8)))
+        self.facts["api_key"] = act(im.CreateApiKey(user="ann", form="ABSK")).key.key_id
+        refusal = Decision(Outcome.IMPLICIT, "identity")
+        ann_asks = Principal("user", ROOT_ACCOUNT, "ann")
+        denial = Denial(ann_asks, "", "objects:GetObject", Resource("objects", SESAME), refusal)
+        self.facts["denial"] = self.identity.told(denial)
         act(im.SetAlias(alias=SESAME))
         seeds = {name: act(im.CreateMfaDevice(name=name)).seed for name in ("phone", "tablet")}
         step = START_MS // mfa.STEP_MS
@@ -397,6 +409,24 @@ class Aws(Cloud):
         return iam(*statements)
 
 
+class Bedrock(Aws):
+    """Bedrock's APIs, whose models belong to no account. Unsigned, only their hosts tell whose requests they are."""
+
+    def __init__(self, host: str) -> None:
+        super().__init__("bedrock")
+        self.host = host
+
+    def ask(self, house: House, operation: str, sample: Sample, who: str) -> Answer:
+        if who:
+            return super().ask(house, operation, sample, who)
+        method, path, query, more = _asked(sample, house, b"")
+        headers = {"host": f"{self.host}.us-east-1.amazonaws.com", **more}
+        return house.send(method, quote(path), canonical_query(query), headers, _filled(sample.body, house).encode())
+
+    def arn(self, action: str, resource: str, suffix: str) -> str:
+        return _model_arn(resource, suffix)
+
+
 class Aliyun(Cloud):
     """OSS where there is no version, else an API of the RPC style."""
 
@@ -445,10 +475,7 @@ class Open(Cloud):
         return house.send(method, quote(path), canonical_query(query), headers, body)
 
     def arn(self, action: str, resource: str, suffix: str) -> str:
-        if resource == "*":
-            return "*"
-        account = "" if resource.startswith("foundation-model/") else ROOT_ACCOUNT
-        return f"arn:aws:bedrock:us-east-1:{account}:{_named(resource, suffix)}"
+        return _model_arn(resource, suffix)
 
     def language(self, *statements: dict[str, Any]) -> im.Document:
         return iam(*statements)
@@ -458,11 +485,21 @@ CLOUDS: Mapping[str, Cloud] = {
     "aws/s3": Aws("s3"),
     "aws/iam": Aws("iam", "2010-05-08"),
     "aws/sts": Aws("sts", "2011-06-15"),
+    "aws/bedrock": Bedrock("bedrock"),
+    "aws/bedrock-runtime": Bedrock("bedrock-runtime"),
     "aliyun/oss": Aliyun("oss"),
     "aliyun/ram": Aliyun("ram", "2015-05-01"),
     "aliyun/sts": Aliyun("sts", "2015-04-01"),
     "open/anthropic": Open("models", "anthropic-version: 2023-06-01"),
 }
+
+
+def _model_arn(resource: str, suffix: str) -> str:
+    """What Bedrock calls a model, and what lies in an account."""
+    if resource == "*":
+        return "*"
+    account = "" if resource.startswith("foundation-model/") else ROOT_ACCOUNT
+    return f"arn:aws:bedrock:us-east-1:{account}:{_named(resource, suffix)}"
 
 
 def _named(resource: str, suffix: str) -> str:

@@ -24,6 +24,11 @@ _TAG = "Tags.member.1.Key=a&Tags.member.1.Value=b"
 _UNTAG = "TagKeys.member.1=team"
 _MFA = "SerialNumber=arn:aws:iam::{account}:mfa/"
 _OIDC = "OpenIDConnectProviderArn=arn:aws:iam::{account}:oidc-provider/oidc.example.org"
+_PASSWORDS = "OldPassword=Harbour-12345!&NewPassword=Harbour-54321!"
+_API_KEY = "UserName=ann&ServiceSpecificCredentialId={api_key}"
+_ANN = "PolicySourceArn=arn:aws:iam::{account}:user/ann"
+_ASKED = "ActionNames.member.1=s3:GetObject"
+_GIVEN = f"PolicyInputList.member.1={_IAM_POLICY}"
 _ROLE = "RoleArn=arn:aws:iam::{account}:role/helm&RoleSessionName=night"
 
 IAM: list[tuple[str, Sample]] = [
@@ -74,6 +79,26 @@ IAM: list[tuple[str, Sample]] = [
     ("GetLoginProfile", sample("UserName=ann", "iam:GetLoginProfile user/ann")),
     ("UpdateLoginProfile", sample("UserName=ann&Password=Harbour-54321!", "iam:UpdateLoginProfile user/ann")),
     ("DeleteLoginProfile", sample("UserName=ann", "iam:DeleteLoginProfile user/ann")),
+    ("ChangePassword", sample(_PASSWORDS, "iam:ChangePassword user/zed")),
+    ("GetAccountPasswordPolicy", sample("", "iam:GetAccountPasswordPolicy *")),
+    ("UpdateAccountPasswordPolicy", sample("MinimumPasswordLength=9", "iam:UpdateAccountPasswordPolicy *")),
+    ("DeleteAccountPasswordPolicy", sample("", "iam:DeleteAccountPasswordPolicy *")),
+    (
+        "CreateServiceSpecificCredential",
+        sample("UserName=bea&ServiceName=bedrock.amazonaws.com", "iam:CreateServiceSpecificCredential user/bea"),
+    ),
+    ("ListServiceSpecificCredentials", sample("UserName=ann", "iam:ListServiceSpecificCredentials user/ann")),
+    ("ListServiceSpecificCredentials", sample("AllUsers=true", "iam:ListServiceSpecificCredentials user/*")),
+    (
+        "UpdateServiceSpecificCredential",
+        sample(f"{_API_KEY}&Status=Inactive", "iam:UpdateServiceSpecificCredential user/ann"),
+    ),
+    ("ResetServiceSpecificCredential", sample(_API_KEY, "iam:ResetServiceSpecificCredential user/ann")),
+    ("DeleteServiceSpecificCredential", sample(_API_KEY, "iam:DeleteServiceSpecificCredential user/ann")),
+    ("SimulatePrincipalPolicy", sample(f"{_ANN}&{_ASKED}", "iam:SimulatePrincipalPolicy user/ann")),
+    ("SimulateCustomPolicy", sample(f"{_GIVEN}&{_ASKED}", "iam:SimulateCustomPolicy *")),
+    ("GetContextKeysForPrincipalPolicy", sample(_ANN, "iam:GetContextKeysForPrincipalPolicy user/ann")),
+    ("GetContextKeysForCustomPolicy", sample(_GIVEN, "iam:GetContextKeysForCustomPolicy *")),
     ("CreateVirtualMFADevice", sample("VirtualMFADeviceName=new", "iam:CreateVirtualMFADevice mfa/new")),
     (
         "EnableMFADevice",
@@ -103,10 +128,26 @@ IAM: list[tuple[str, Sample]] = [
     ("CreateAccountAlias", sample("AccountAlias=new", "iam:CreateAccountAlias *")),
     ("DeleteAccountAlias", sample("AccountAlias=sesame", "iam:DeleteAccountAlias *")),
     ("ListAccountAliases", sample("", "iam:ListAccountAliases *")),
+    ("GetAccountAuthorizationDetails", sample("", "iam:GetAccountAuthorizationDetails *")),
     ("GetAccountSummary", sample("", "iam:GetAccountSummary *")),
     (
         "CreateOpenIDConnectProvider",
         sample("Url=https://new.example.org", "iam:CreateOpenIDConnectProvider oidc-provider/new.example.org"),
+    ),
+    (
+        "AddClientIDToOpenIDConnectProvider",
+        sample(f"{_OIDC}&ClientID=new", "iam:AddClientIDToOpenIDConnectProvider oidc-provider/oidc.example.org"),
+    ),
+    (
+        "RemoveClientIDFromOpenIDConnectProvider",
+        sample(f"{_OIDC}&ClientID=old", "iam:RemoveClientIDFromOpenIDConnectProvider oidc-provider/oidc.example.org"),
+    ),
+    (
+        "UpdateOpenIDConnectProviderThumbprint",
+        sample(
+            f"{_OIDC}&ThumbprintList.member.1=0123456789012345678901234567890123456789",
+            "iam:UpdateOpenIDConnectProviderThumbprint oidc-provider/oidc.example.org",
+        ),
     ),
     ("GetOpenIDConnectProvider", sample(_OIDC, "iam:GetOpenIDConnectProvider oidc-provider/oidc.example.org")),
     ("ListOpenIDConnectProviders", sample("", "iam:ListOpenIDConnectProviders oidc-provider/*")),
@@ -132,6 +173,8 @@ STS: list[tuple[str, Sample]] = [
     ("GetCallerIdentity", sample("", free=True)),
     ("GetSessionToken", sample("", free=True)),
     ("GetFederationToken", sample("Name=guest", "sts:GetFederationToken *")),
+    ("GetAccessKeyInfo", sample("AccessKeyId={key}", "sts:GetAccessKeyInfo *")),
+    ("DecodeAuthorizationMessage", sample("EncodedMessage={denial}", "sts:DecodeAuthorizationMessage *")),
     ("AssumeRole", sample(_ROLE, "sts:AssumeRole role/helm")),
     (
         "AssumeRoleWithWebIdentity",
@@ -176,6 +219,7 @@ RAM: list[tuple[str, Sample]] = [
     ),
     ("DeletePolicy", sample("PolicyName=spare", "ram:DeletePolicy policy/spare")),
     ("ListPolicies", sample("", "ram:ListPolicies policy/*")),
+    ("UpdatePolicyDescription", sample("PolicyName=read&NewDescription=d", "ram:UpdatePolicyDescription policy/read")),
     (
         "CreatePolicyVersion",
         sample(f"PolicyName=read&PolicyDocument={_RAM_POLICY}", "ram:CreatePolicyVersion policy/read"),
@@ -194,6 +238,12 @@ RAM: list[tuple[str, Sample]] = [
     ("GetLoginProfile", sample("UserName=ann", "ram:GetLoginProfile user/ann")),
     ("UpdateLoginProfile", sample("UserName=ann&Password=Harbour-54321!", "ram:UpdateLoginProfile user/ann")),
     ("DeleteLoginProfile", sample("UserName=ann", "ram:DeleteLoginProfile user/ann")),
+    ("ChangePassword", sample(_PASSWORDS, "ram:ChangePassword user/zed")),
+    ("GetPasswordPolicy", sample("", "ram:GetPasswordPolicy *")),
+    ("SetPasswordPolicy", sample("MinimumPasswordLength=9", "ram:SetPasswordPolicy *")),
+    ("GetSecurityPreference", sample("", "ram:GetSecurityPreference *")),
+    ("SetSecurityPreference", sample("LoginSessionDuration=8", "ram:SetSecurityPreference *")),
+    ("DecodeDiagnosticMessage", sample("EncodedDiagnosticMessage={denial}", "ram:DecodeDiagnosticMessage *")),
     ("CreateVirtualMFADevice", sample("VirtualMFADeviceName=new", "ram:CreateVirtualMFADevice mfa/new")),
     ("ListVirtualMFADevices", sample("", "ram:ListVirtualMFADevices mfa/*")),
     (

@@ -14,13 +14,15 @@ from sampan import app
 from sampan.config import Config
 from tests.guarded.house import CLOUDS, SESAME, Answer, House, Sample
 from tests.guarded.samples_identity import ALIYUN_STS, IAM, RAM, STS
-from tests.guarded.samples_models import ANTHROPIC
+from tests.guarded.samples_models import ANTHROPIC, BEDROCK, BEDROCK_RUNTIME
 from tests.guarded.samples_objects import OSS, S3
 
 SAMPLES = {
     "aws/s3": S3,
     "aws/iam": IAM,
     "aws/sts": STS,
+    "aws/bedrock": BEDROCK,
+    "aws/bedrock-runtime": BEDROCK_RUNTIME,
     "aliyun/oss": OSS,
     "aliyun/ram": RAM,
     "aliyun/sts": ALIYUN_STS,

@@ -162,7 +162,7 @@ def test_it_keeps_to_its_user_under_a_new_name(world: Library) -> None:
 
 def test_when_it_was_used_is_known(world: Library) -> None:
     issued = issue(world)
-    world.identity.used(issued.key.key_id, "models")
+    world.identity.used(bearer(world.identity, issued.token, 0), "models")
     run(world.identity.flush())
     assert world.act(world.root, m.ListApiKeys(user="ann"))[0].used_ms == world.clock.ms
 

@@ -146,9 +146,9 @@ def test_the_last_use_of_a_key(world: Root) -> None:
     world.do(m.CreateEntity(ref=ref("ann")))
     key_id = world.do(m.CreateAccessKey(user="ann", form="AKIA")).key_id
     assert world.do(m.GetAccessKeyUse(key_id=key_id)) == m.KeyUse("ann", None)
-    world.identity.used(key_id, "objects", "r")
+    world.identity.used(world.caller(key_id), "objects", "r")
     world.clock.ms += 1000
-    world.identity.used(key_id, "objects", "r")
+    world.identity.used(world.caller(key_id), "objects", "r")
     asyncio.run(world.identity.flush())
     assert world.do(m.GetAccessKeyUse(key_id=key_id)) == m.KeyUse("ann", world.clock.ms - 1000, "objects", "r")
     assert world.no(m.GetAccessKeyUse(key_id="AKIANOBODY")) == (Kind.MISSING, "access key")
@@ -270,17 +270,53 @@ def test_lists_of_policies(world: Root) -> None:
     assert listed(path_prefix="/x/") == ["/x/a"]
 
 
+def sized(size: int) -> m.Document:
+    """A policy of so many characters, and as much white space."""
+    bare = len("".join(say(allow("o", on="objects:")).text.split()))
+    return m.Document(m.Language.RAM, say(allow("o", on="objects:" + "x" * (size - bare))).text + " \n" * size)
+
+
+def test_managed_policies_have_their_own_size(world: Root) -> None:
+    world.do(m.CreatePolicy(policy="/a", document=sized(6144)))
+    over = sized(6145)
+    assert world.no(m.CreatePolicy(policy="/b", document=over)) == (Kind.TOO_LARGE, "policy document")
+    version = m.CreatePolicyVersion(policy="/a", document=over, make_default=True)
+    assert world.no(version) == (Kind.TOO_LARGE, "policy document")
+
+
+def test_a_policy_s_description_changes(world: Root) -> None:
+    world.do(m.CreatePolicy(policy="/a", document=READ, description="before"))
+    world.clock.ms += 1000
+    changed = world.do(m.DescribePolicy(policy="/a", description="after"))
+    assert (changed.description, changed.updated_ms) == ("after", world.clock.ms)
+    assert world.do(m.GetPolicy(policy="/a")).description == "after"
+    assert world.no(m.DescribePolicy(policy="/b", description="x")) == (Kind.MISSING, "policy")
+    assert world.no(m.DescribePolicy(policy="/a", description="x" * 1025)) == (Kind.INVALID, "name")
+    assert world.no(m.DescribePolicy(policy="aws:/AdministratorAccess", description="x")) == (Kind.MISSING, "policy")
+
+
+def test_whose_key_it_is(world: Root) -> None:
+    other = world.account("two")
+    assert world.do(m.GetKeyAccount(key_id=other.key_id)) == other.account
+    session = world.do(m.GetSessionToken())
+    assert world.do(m.GetKeyAccount(key_id=session.key_id)) == session.account
+    for wrong in ("AKIANOBODY", "", "é", "x" * 500):
+        assert world.no(m.GetKeyAccount(key_id=wrong)) == (Kind.MISSING, "access key")
+
+
 def test_policies_of_ones_own(world: Root) -> None:
     world.do(m.CreateEntity(ref=ref("ann")))
     world.do(m.PutInlinePolicy(ref=ref("ann"), name="One", document=READ))
     assert world.do(m.GetInlinePolicies(ref=ref("ann"))) == {"One": READ}
     assert world.do(m.GetInlinePolicies(ref=ref("ann"), name="one")) == {"One": READ}
     assert world.no(m.GetInlinePolicies(ref=ref("ann"), name="two")) == (Kind.MISSING, "policy")
-    large = say(*[allow("objects:GetObject")] * 300)
-    assert world.no(m.PutInlinePolicy(ref=ref("ann"), name="two", document=large)) == (
-        Kind.TOO_LARGE,
-        "policy document",
-    )
+    for kind, size_max in ((m.EntityKind.USER, 2048), (m.EntityKind.GROUP, 5120), (m.EntityKind.ROLE, 10_240)):
+        whom = ref("sized", kind)
+        world.do(m.CreateEntity(ref=whom, trust=say() if kind is m.EntityKind.ROLE else None))
+        world.do(m.PutInlinePolicy(ref=whom, name="one", document=sized(size_max - 100)))
+        over = m.PutInlinePolicy(ref=whom, name="two", document=sized(101))
+        assert world.no(over) == (Kind.TOO_LARGE, "policy document")
+        world.do(m.PutInlinePolicy(ref=whom, name="two", document=sized(100)))
     world.do(m.PutInlinePolicy(ref=ref("ann"), name="one", document=None))
     assert world.no(m.PutInlinePolicy(ref=ref("ann"), name="one", document=None)) == (Kind.MISSING, "policy")
 

@@ -27,7 +27,7 @@ SAMPLES: dict[str, Any] = {
     "member": True, "form": "AKIA", "key_id": "AKIA", "active": True, "create": True, "name": "n", "version": 1,
     "codes": ("1", "2"), "make_default": True, "attached": True, "alias": "alias", "url": "https://x",
     "audiences": (), "account": "", "role": "r", "session": "s1", "token": "x.y.z", "actions": (), "resources": (),
-    "old": "o", "new": "n",
+    "old": "o", "new": "n", "message": "m", "description": "d",
 }  # fmt: skip
 
 # Free for whoever can sign, asked by a role's trust policy, or always about the caller: tests of their own.

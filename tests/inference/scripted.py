@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass, field
+from typing import Any
 
 from sampan.kernel.asking import (
     Abilities,
@@ -12,16 +13,21 @@ from sampan.kernel.asking import (
     Condition,
     Embedding,
     Finish,
+    Message,
     ModelRef,
+    Part,
     Piece,
     Ranking,
+    Role,
     Say,
     Standing,
     Task,
     Tokens,
     Usage,
 )
+from sampan.kernel.command import Command
 from sampan.kernel.fault import Fault, Kind
+from sampan.services.inference.model import Answer, Embed, Generate
 
 
 def said(*texts: str, prompt_tokens: int = 3, index: int = 0) -> list[Piece]:
@@ -112,3 +118,30 @@ class ScriptedEngine:
 
     async def unload(self, model: ModelRef) -> None:
         self.loaded = [source for source in self.loaded if source != model.source]
+
+
+class ScriptedDoor:
+    """Implements `services.inference.doors.Door`: a line is `NAME MODEL WORDS`."""
+
+    def name(self, line: bytes) -> str:
+        words = line.split(b" ", 2)
+        if len(words) < 3:
+            raise Fault(Kind.INVALID, "file", "three words")
+        return words[0].decode()
+
+    def command(self, endpoint: str, line: bytes) -> Command:
+        _, model, words = line.decode().split(" ", 2)
+        if endpoint == "vectors":
+            return Embed(model=model, texts=(words,))
+        if words == "nonsense":
+            raise Fault(Kind.INVALID, "request", field="words")
+        return Generate(model=model, ask=Ask(messages=(Message(Role.USER, (Part(text=words),)),)))
+
+    def result(self, command: Command, value: Any) -> bytes:
+        return (value.choices[0].text if isinstance(value, Answer) else str(value.vectors)).encode()
+
+    def refusal(self, fault: Fault) -> bytes:
+        return f"{fault.noun} {fault.kind}".encode()
+
+    def entry(self, entry_id: str, line: bytes, document: bytes, fault: Fault | None) -> bytes:
+        return self.name(line).encode() + b": " + document

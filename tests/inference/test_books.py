@@ -174,7 +174,7 @@ def test_what_cannot_be_written_is_written_later(world: World, monkeypatch: pyte
 
 def test_a_worker_that_stops_writes_all(world: World) -> None:
     async def stop() -> None:
-        task = asyncio.create_task(world.service.keep_books())
+        task = asyncio.create_task(world.service.accompany())
         await asyncio.sleep(0)
         task.cancel()
         await asyncio.gather(task, return_exceptions=True)

@@ -4,12 +4,16 @@ move."""
 from __future__ import annotations
 
 import asyncio
+import logging
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from sampan.engines.blobs_memory import MemoryBlobs
 from sampan.engines.clock_system import SystemChance
+from sampan.engines.digests import LibraryDigests
 from sampan.engines.limiter import FileLimiter
 from sampan.engines.sealer import AesSealer
 from sampan.engines.store_memory import MemoryStore
@@ -19,11 +23,19 @@ from sampan.kernel.command import Command
 from sampan.kernel.fault import Fault, Kind
 from sampan.services.inference import model as m
 from sampan.services.inference.service import Context, Inference
-from tests.inference.scripted import Script, ScriptedEngine
+from tests.inference.scripted import Script, ScriptedDoor, ScriptedEngine
 
 OPERATOR = Caller("000000000000", "root", "AKIAROOT")
 ALICE = Caller("000000000001", "root", "AKIAALICE")
 BOB = Caller("000000000002", "root", "AKIABOB")
+
+
+async def until(holds: Callable[[], bool], work: Callable[[], object] = lambda: None) -> None:
+    """Let others run until this holds, and do some work each time."""
+    async with asyncio.timeout(10):
+        while not holds():
+            work()
+            await asyncio.sleep(0.001)
 
 
 class StillClock:
@@ -54,6 +66,8 @@ class World:
         self.limiters: list[FileLimiter] = []
         self.clock = StillClock()
         self.store = store or MemoryStore()
+        self.blobs = MemoryBlobs(SystemChance())
+        self.denied: set[str] = set()  # models that the guard refuses
         self.scripts = {"/qwen": Script(), "/vectors": Script(task=m.Task.EMBED), "/ranks": Script(task=m.Task.RANK)}
         self.engine = ScriptedEngine(self.scripts)
         self.fixed = {"qwen": fixed("qwen", "/qwen"), **deployments}
@@ -66,19 +80,34 @@ class World:
         return Inference(
             Context(
                 store=self.store,
+                blobs=self.blobs,
                 clock=self.clock,
                 chance=SystemChance(),
+                digests=LibraryDigests(),
                 sealer=AesSealer(b"k" * 32),
                 limiter=self.limiters[-1],
                 engines={m.EngineKind.LOCAL: self.engine},
                 operator=OPERATOR.account,
+                log=logging.getLogger("sampan.test"),
+                doors={"test": ScriptedDoor()},
+                allow=self._allow,
                 fixed=self.fixed,
                 fixed_aliases=self.aliases,
             )
         )
 
+    @property
+    def context(self) -> Context:
+        return self.service._context
+
+    def _allow(self, caller: Caller, command: Command) -> None:
+        for action, path in command.touches():
+            if path.removeprefix("model/") in self.denied:
+                raise Fault(Kind.DENIED, "action", action=action, path=path)
+
     def restart(self) -> None:
         """Another process over the same store."""
+        self.blobs.restart()
         self.service = self._service()
 
     def run(self, command: Command, caller: Caller = ALICE) -> Any:

@@ -19,6 +19,7 @@ from sampan.services.identity import model
 # Whoever can read the data folder's key file is the operator, and needs no access key.
 OPERATOR = Caller(account="000000000000", principal="operator", key_id="")
 DAY_MS = 24 * 3600 * 1000
+FILE_BYTES_MAX = 1 << 17
 ONCE = "(shown only now)"
 
 
@@ -40,12 +41,15 @@ def add(subparsers: Any) -> None:
                         help="what it may be used for, and nothing else: models, objects, ...")  # fmt: skip
     keys = actions.add_parser("api-keys", help="list the API keys of an account")
     ending = actions.add_parser("end-api-key", help="delete an API key")
-    for action in (key, making, keys, ending):
+    trusting = actions.add_parser("oidc-keys", help="say with which keys a provider of tokens signs")
+    for action in (key, making, keys, ending, trusting):
         action.add_argument("name", help="the account's name or number")
     for action in (making, ending):
         action.add_argument("--user", default="", help="whose it is (default: the account's root)")
     ending.add_argument("id", help="the key's id, as api-keys lists it")
-    for action in (adding, listing, key, making, keys, ending):
+    trusting.add_argument("provider", help="the provider's name: its URL without https://")
+    trusting.add_argument("file", help="its JWK set, as JSON; - reads standard input")
+    for action in (adding, listing, key, making, keys, ending, trusting):
         config.add_flags(action, "data")
 
 
@@ -98,6 +102,8 @@ async def _act(args: argparse.Namespace, handlers: Any) -> None:
     if args.action == "api-keys":
         for found in await ask(model.ListApiKeys(user=None), root):
             print(_told(found))
+    elif args.action == "oidc-keys":
+        await ask(model.UpdateProvider(name=args.provider, keys=_read(args.file)), root)
     elif args.action == "end-api-key":
         await ask(model.DeleteApiKey(user=args.user, key_id=args.id), root)
     else:
@@ -106,6 +112,17 @@ async def _act(args: argparse.Namespace, handlers: Any) -> None:
         issued = await ask(wanted, root)
         print(f"id       {issued.key.key_id}")
         print(f"API key  {issued.token}   {ONCE}")
+
+
+def _read(name: str) -> str:
+    """A file's text, bounded. Raises Trouble."""
+    try:
+        if name == "-":
+            return sys.stdin.buffer.read(FILE_BYTES_MAX).decode()
+        with Path(name).open("rb") as file:
+            return file.read(FILE_BYTES_MAX).decode()
+    except (OSError, UnicodeDecodeError) as error:
+        raise app.Trouble(f"{name}: {error}") from None
 
 
 def _print_key(issued: model.IssuedKey) -> None:

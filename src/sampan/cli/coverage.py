@@ -17,6 +17,8 @@ TITLES = {
     "aliyun/oss": "Alibaba Cloud OSS",
     "aws/iam": "AWS IAM",
     "aws/sts": "AWS STS",
+    "aws/bedrock": "Amazon Bedrock",
+    "aws/bedrock-runtime": "Amazon Bedrock Runtime",
     "aliyun/ram": "Alibaba Cloud RAM",
     "aliyun/sts": "Alibaba Cloud STS",
     "open/anthropic": "Anthropic Messages",

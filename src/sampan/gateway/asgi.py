@@ -38,6 +38,7 @@ BODY_IDLE_S_MAX = 60  # a sender that is silent for so long has gone, whatever T
 DRAIN_BYTES_MAX = 64 * limits.MIB  # what is read of an upload that was refused, so that its sender sees the reply
 DRAIN_S_MAX = 10
 WATCHED_BYTES_MIN = 4 * limits.CHUNK_BYTES  # replies from this size on are given up when the client leaves
+DENIAL_HEADER = "x-sampan-denial"
 CLIENT_LEFT = 499  # nginx's number for it
 OWN_PREFIX = "/_sampan/"
 
@@ -227,7 +228,11 @@ class Gateway:
         except Exception:
             trail.fault = Fault(Kind.INTERNAL, "server", "an error of the server; its log has the trace")
             self._log_trace(trail)
-        return dialect.refuse(request, trail.request_id, trail.fault)
+        reply = dialect.refuse(request, trail.request_id, trail.fault)
+        if trail.fault.facts.get("told"):
+            # Some vendors' words have a place for it; the header has it at every door.
+            reply.headers.append((DENIAL_HEADER, trail.fault.facts["told"]))
+        return reply
 
     async def _perform(self, exchange: Exchange, inbox: _Inbox, trail: _Trail) -> Reply:
         """Bind, ask the guard, run, render."""

@@ -21,7 +21,7 @@ from sampan.kernel.fault import Fault, Kind
 
 FAULTS: frozenset[tuple[Kind, str]] = frozenset(
     {
-        (Kind.DENIED, "action"),  # the guard said no; facts: action, path
+        (Kind.DENIED, "action"),  # the guard said no; facts: action, path, denial (kernel.denial), told (it, sealed)
         (Kind.ABSENT, "authorization"),  # the operation cannot be called anonymously
         (Kind.INVALID, "authorization"),  # the header or the query parameters cannot be read
         (Kind.MISSING, "key"),  # no such access key; facts: key_id

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime
+from types import MappingProxyType
 
 from sampan.gateway.http import Request
 from sampan.kernel.caller import Caller
 from sampan.kernel.command import Command
+from sampan.kernel.denial import Denial
 from sampan.kernel.fault import Fault, Kind
 from sampan.kernel.names import Resource
 from sampan.kernel.policy import Decision, Effect, Outcome, Owned, Principal, Question, Standing, decide
@@ -22,6 +24,7 @@ Standings = Callable[[Caller], Standing]
 # own words ("owned by somebody else" is a conflict there, and not a refusal).
 _MAKING = frozenset({"objects:CreateBucket"})
 _NOBODYS = Owned("")
+_NO_FACTS: Facts = MappingProxyType({})
 
 
 def roots_and_nobody(caller: Caller) -> Standing:
@@ -49,19 +52,21 @@ class Guard:
 
     A root may do everything to what its own account owns, and nobody may do anything to what is another account's,
     unless policies say so. Who came with a key of some scope may do nothing beyond it. `resources` tells what paths
-    are, by the first word of an action, `standings` what callers are. `used` takes note of a lasting key that was used,
-    and for which service.
+    are, by the first word of an action, `standings` what callers are. `used` takes note of who called, and which
+    service. `told` seals what is known of a refusal.
     """
 
     def __init__(
         self,
         resources: Mapping[str, Resources],
         standings: Standings = roots_and_nobody,
-        used: Callable[[str, str], None] = lambda key_id, service: None,
+        used: Callable[[Caller, str], None] = lambda caller, service: None,
+        told: Callable[[Denial], str] = lambda denial: "",
     ) -> None:
         self._resources = resources
         self._standings = standings
         self._used = used
+        self._told = told
 
     def allow(
         self, caller: Caller, command: Command, facts: Callable[[], Facts] = dict, owners: Sequence[str] = ()
@@ -71,15 +76,15 @@ class Guard:
         `facts` gives what the request says for conditions; it is asked only if policies are. `owners` are the accounts
         that the request wants the things touched to belong to, in their order; "" for no matter which.
         """
-        if caller.issued_ms is None and caller.key_id:
-            self._used(caller.key_id, command.action.partition(":")[0])
+        if caller.key_id:
+            self._used(caller, command.action.partition(":")[0])
         known, owned = "", _NOBODYS  # a batch touches one bucket a thousand times: it is looked up once
         standing: Standing | None = None
         context: Facts = {}
         for index, (action, path) in enumerate(command.touches()):
             service = action.partition(":")[0]
             if caller.scope and service not in caller.scope:
-                raise _denied(action, path, Decision(Outcome.IMPLICIT, "scope"))
+                raise self._denied(caller, action, Resource(service, path), Decision(Outcome.IMPLICIT, "scope"))
             container = path.partition("/")[0]
             if action in _MAKING:
                 known, owned = "", _NOBODYS
@@ -87,22 +92,47 @@ class Guard:
                 # What nobody owns does not exist: who may touch it hears so from the service.
                 known, owned = container, self._resources[service](caller, command, path) or _NOBODYS
             if index < len(owners) and owners[index] and owned.owner not in ("", owners[index]):
-                raise _denied(action, path, Decision(Outcome.EXPLICIT, "owner"))
+                resource = Resource(service, path, owned.owner)
+                raise self._denied(caller, action, resource, Decision(Outcome.EXPLICIT, "owner"))
             if caller.kind == "root" and owned.policy is None and owned.owner in ("", caller.account):
                 continue
             if standing is None:
                 standing = self._standings(caller)
                 context = {**command.context(), **facts(), **standing.context}
-            decision = _decided(standing, owned, action, Resource(service, path, owned.owner), context)
+            resource = Resource(service, path if owned.path is None else owned.path, owned.owner)
+            decision = _decided(standing, owned, action, resource, context)
             if not decision.allowed:
-                raise _denied(action, path, decision)
+                principal = owned.principal or standing.principal
+                raise self._denied(caller, action, resource, decision, principal, {**context, **owned.context})
+
+    def _denied(
+        self,
+        caller: Caller,
+        action: str,
+        resource: Resource,
+        decision: Decision,
+        principal: Principal | None = None,
+        context: Facts = _NO_FACTS,
+    ) -> Fault:
+        """The refusal with all that a dialect may say of it; the fact `told` is the same, sealed."""
+        asker = principal or Principal(caller.kind, caller.account, caller.principal, caller.session)
+        denial = Denial(asker, caller.id, action, resource, decision, context)
+        return Fault(
+            Kind.DENIED,
+            "action",
+            f"{action} is not allowed for this caller",
+            action=action,
+            path=resource.path,
+            outcome=str(decision.outcome),
+            by=decision.kind,
+            denial=denial,
+            told=self._told(denial),
+        )
 
 
 def _decided(standing: Standing, owned: Owned, action: str, resource: Resource, context: Facts) -> Decision:
     if owned.free and standing.principal.kind != "anonymous":
         return Decision(Outcome.ALLOWED, "free")
-    if owned.path is not None:
-        resource = Resource(resource.service, owned.path, resource.owner)
     if owned.context:
         context = {**context, **owned.context}
     # Who is not who signed has nothing of the signer's, either.
@@ -111,15 +141,3 @@ def _decided(standing: Standing, owned: Owned, action: str, resource: Resource, 
     if owned.required and (owned.policy is None or owned.policy.match(question, Effect.ALLOW) is None):
         return Decision(Outcome.IMPLICIT, "resource")
     return decide(question, held, owned.policy)
-
-
-def _denied(action: str, path: str, decision: Decision) -> Fault:
-    return Fault(
-        Kind.DENIED,
-        "action",
-        f"{action} is not allowed for this caller",
-        action=action,
-        path=path,
-        outcome=str(decision.outcome),
-        by=decision.kind,
-    )

@@ -137,7 +137,8 @@ class Ask:
     """What a model is to answer: `messages`, or else a bare `prompt` (text, or tokens) to go on from.
 
     `forced` names the one tool that must be called. `thinking` turns reasoning on or off where the model's template
-    knows how; `thinking_tokens_max` ends it early. `continues` goes on with the last message, the assistant's own,
+    knows how; None leaves it to the template, but off where the answer has a shape or a tool must be called;
+    `thinking_tokens_max` ends it early. `continues` goes on with the last message, the assistant's own,
     instead of answering it. `template` goes to the chat template as it is. `tenant` is whose turn it is among many who
     wait, and `priority` goes before that (higher first).
     """
@@ -211,7 +212,8 @@ class Usage:
 class Piece:
     """A piece of answer number `index`. Pieces of one answer come in order; those of several are mixed.
 
-    Text is whole characters. `usage` counts all answers so far; it is right in the last piece of all.
+    Text is whole characters. The tokens of an `end` are those that no text came of, the model's end token above all.
+    `usage` counts all answers so far; it is right in the last piece of all.
     """
 
     index: int
@@ -283,7 +285,8 @@ class ModelRef:
 
     `source` is a folder or a .gguf file, or an upstream's base URL; `upstream_name` the model's name there, and
     `secret` its key. `adapter` is the folder of a LoRA adapter over it. `settings` are the engine's own (weights,
-    dtype, cache_bytes, length_max, threads …) by name, all optional, checked by the engine.
+    dtype, cache_bytes, length_max, threads …) by name, all optional, checked by the engine; `keep_s`, how long a model
+    stays in memory unasked, is one of them, and does not make it another model.
     """
 
     source: str
@@ -307,7 +310,8 @@ class Condition:
     """How a model does. Rates are of the last minute or so."""
 
     standing: Standing
-    why: str = ""  # of FAILED, for a person
+    why: str = ""  # of FAILED and LOADING, for a person
+    progress: float = 0.0  # of LOADING, 0 to 1
     memory_bytes: int = 0
     running: int = 0
     waiting: int = 0

@@ -81,6 +81,13 @@ class Keys:
                 return name + core.removeprefix(mine)
         raise NoEqual(f"the condition key {core.rpartition(FOREIGN)[2]}")
 
+    def called(self, core: str) -> str:
+        """What a person of this cloud calls a key; one that has no name there by its own, or another cloud's."""
+        try:
+            return self.write(core)
+        except NoEqual:
+            return core.rpartition(FOREIGN)[2]
+
     def read_value(self, core: str, text: str) -> str:
         """A value in core words: "AssumedRole" is "role"."""
         return next((mine for word, mine in self.values.get(core, {}).items() if word.lower() == text.lower()), text)

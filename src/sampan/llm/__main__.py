@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import argparse
+import json
 import sys
 import time
 from collections import Counter
 from collections.abc import Callable, Sequence
+from pathlib import Path
 
 import torch
 
-from sampan.llm import loader, publish, quantise
+from sampan.llm import loader, publish, quantise, server
 from sampan.llm.engine import Engine, Options
 from sampan.llm.errors import LlmError, RequestError
 from sampan.llm.request import Request, Sampling
@@ -22,6 +24,8 @@ _BEGIN_DIM, _END_DIM = "\033[2m", "\033[0m"
 def main(arguments: Sequence[str] | None = None) -> int:
     """The command line; returns the exit status."""
     given = _parser().parse_args(arguments)
+    if given.command == "serve":
+        return server.main(Path(given.model), Path(given.socket), json.loads(given.settings))
     if given.threads:
         torch.set_num_threads(given.threads)
     try:
@@ -44,6 +48,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="python -m sampan.llm", description="Run an open model.")
     commands = parser.add_subparsers(dest="command", required=True)
+    serve = commands.add_parser("serve", help="answer on a unix socket")
+    serve.add_argument("model", help="a model folder as published, or a .gguf file")
+    serve.add_argument("--socket", required=True, metavar="PATH", help="where to listen")
+    serve.add_argument("--settings", default="{}", metavar="JSON", help="see sampan.llm.settings")
     quantiser = commands.add_parser("quantise", help="write a model folder anew with narrow weights")
     quantiser.add_argument("model", help="a model folder as published")
     quantiser.add_argument("out", help="the folder to make")

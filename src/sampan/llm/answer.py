@@ -7,6 +7,7 @@ import math
 from torch import Tensor
 
 from sampan.llm import sampler
+from sampan.llm.reasoning import Reasoning
 from sampan.llm.request import Logprob, Sampling, Update
 from sampan.llm.sequence import Sequence
 from sampan.llm.structured import Matcher
@@ -24,6 +25,7 @@ class Answer:
         self._sampling = sequence.request.sampling
         self._stream = stream
         self._matcher: Matcher | None = None
+        self._reasoning = Reasoning(thinking) if (thinking := sequence.request.thinking) else None
         self._end = end_tokens
         self._stops = frozenset(self._sampling.stop_tokens) | (frozenset() if self._sampling.ignore_end else end_tokens)
         self._tokens: list[int] = []
@@ -44,13 +46,17 @@ class Answer:
     def take(self, row: Tensor, likeliest: int) -> int:
         """Choose the next token from its row. `likeliest` is the row's largest. May raise RequestError."""
         sampling, sequence = self._sampling, self.sequence
+        if self._reasoning is not None and (said := self._reasoning.closing) is not None:
+            self._note(row, said)
+            self._append(said)
+            return said
         if sampler.plain(sampling) and not sampling.best_of:
             token = likeliest
         else:
             early = len(sequence.tokens) - sequence.prompt_length < sampling.tokens_min
             prompt = sequence.request.prompt
             adjusted = sampler.adjust(row, sampling, prompt, sequence.answer, set(self._stops) if early else set())
-            if self._matcher is not None:
+            if self._matcher is not None and not self._free:
                 adjusted = self._matcher.mask(adjusted)
             number = sampler.uniform(sequence.seed, len(sequence.tokens))
             token = sampler.choose(adjusted, sampling, number)
@@ -87,6 +93,7 @@ class Answer:
             prompt_logprobs=tuple(self._prompt_logprobs),
             finished=self.finished,
             why=self.why,
+            stopped_by=self._stream.stopped_by if self._stream is not None and self.finished else "",
             prompt_tokens=sequence.prompt_length,
             shared_tokens=sequence.shared or 0,
         )
@@ -109,17 +116,25 @@ class Answer:
         if token in self._stops:
             self._finish("stop")
             return
-        if self._matcher is not None and token not in self._end:
+        free = self._free
+        if self._reasoning is not None:
+            self._reasoning.add(token)
+        if self._matcher is not None and not free and token not in self._end:
             self._matcher.accept(token)
         if self._stream is not None:
             self._text.append(self._stream.add((token,)))
             if self._stream.stopped:
                 self._finish("stop")
                 return
-        if self._matcher is not None and self._matcher.done:
+        if self._matcher is not None and not free and self._matcher.done:
             self._finish("stop")
         elif len(sequence.tokens) >= sequence.length_max:
             self._finish("length")
+
+    @property
+    def _free(self) -> bool:
+        """Whether the grammar has to wait."""
+        return self._reasoning is not None and not self._reasoning.over
 
     def _finish(self, reason: str) -> None:
         self.finished = reason

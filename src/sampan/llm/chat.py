@@ -31,6 +31,7 @@ class ChatTemplate:
     ) -> None:
         if len(source) > TEMPLATE_BYTES_MAX:
             raise ModelError(f"the chat template is longer than {TEMPLATE_BYTES_MAX} characters")
+        self.source = source
         self._special, self._now = dict(special or {}), now
         environment = ImmutableSandboxedEnvironment(
             trim_blocks=True, lstrip_blocks=True, extensions=[loopcontrols, _Generation]

@@ -18,7 +18,7 @@ from sampan.llm.adapters import Adapters
 from sampan.llm.answer import Answer
 from sampan.llm.beams import Beams
 from sampan.llm.blocks import Blocks
-from sampan.llm.errors import BusyError, LlmError, RequestError, UnsupportedError
+from sampan.llm.errors import BusyError, LlmError, PromptError, RequestError, UnsupportedError
 from sampan.llm.metrics import PHASES, Metrics, Step
 from sampan.llm.models.decoder import Decoder
 from sampan.llm.models.layers import linear
@@ -254,13 +254,14 @@ class Engine:
         sampling, prompt = request.sampling, request.prompt
         sampling.check()
         if not prompt:
-            raise RequestError("the prompt is empty")
+            raise RequestError("the prompt is empty", field="prompt")
         if request.tenant is not None and len(request.tenant) > TENANT_CHARACTERS_MAX:
             raise RequestError(f"a tenant's name has at most {TENANT_CHARACTERS_MAX} characters")
         if len(prompt) >= self.length_max:
-            raise RequestError(f"the prompt has {len(prompt)} tokens; there is room for {self.length_max - 1}")
+            raise PromptError(len(prompt), self.length_max - 1)
         if min(prompt) < 0 or max(prompt) >= self.traits.vocabulary:
-            raise RequestError(f"the prompt holds tokens outside of 0 to {self.traits.vocabulary - 1}")
+            most = self.traits.vocabulary - 1
+            raise RequestError(f"the prompt holds tokens outside of 0 to {most}", field="prompt")
         if self.text is None and (sampling.stop or sampling.grammar is not None):
             raise RequestError("stop strings and grammars need a tokenizer, and this model has none")
         if not self.traits.generates:
@@ -345,9 +346,9 @@ class Engine:
             except RequestError as error:
                 trouble = trouble or str(error)
         if trouble:
-            answer.give_up("error", trouble)
+            answer.give_up("refused", trouble)
             if group.beams is not None:
-                group.beams.stop("error", trouble)
+                group.beams.stop("refused", trouble)
         else:
             self.scheduler.add(sequence)
 

@@ -7,7 +7,7 @@ from collections.abc import Iterator, Sequence
 import torch
 from torch import Tensor
 
-from sampan.llm.errors import ModelError, RequestError
+from sampan.llm.errors import ModelError, PromptError, RequestError
 from sampan.llm.models.attention import Span
 from sampan.llm.models.cache import Cache
 from sampan.llm.models.decoder import Batch, Decoder
@@ -107,9 +107,30 @@ class Embedder:
     ) -> Tensor:
         """Unit vectors [texts, dimensions]. Queries take an `instruction` that says what is sought; what is searched
         takes none (the form is Qwen3-Embedding's)."""
-        ready = [f"Instruct: {instruction}\nQuery:{text}" if instruction else text for text in texts]
-        tokens = [self._text.encode(text, special=True) for text in ready]
+        tokens = [self.tokens(text, instruction=instruction or "") for text in texts]
         return self._pooler.embed(tokens, pooling=self._pooling, dimensions=dimensions)
+
+    @property
+    def dimensions(self) -> int:
+        return self._pooler.model.config.hidden
+
+    def tokens(self, text: str, *, instruction: str = "") -> list[int]:
+        """What the model is to read for a text. Raises nothing for a long one: see `shortened`."""
+        return self._text.encode(f"Instruct: {instruction}\nQuery:{text}" if instruction else text, special=True)
+
+    def shortened(self, tokens: Sequence[int], length_max: int) -> list[int]:
+        """As many of the tokens as there is room for; the one that ends every text stays the last."""
+        if len(tokens) <= length_max:
+            return list(tokens)
+        ends = self._text.encode("", special=True)
+        if ends and tokens[-1] == ends[-1]:
+            return [*tokens[: length_max - 1], tokens[-1]]
+        return list(tokens[:length_max])
+
+    def vectors(self, texts: Sequence[Sequence[int]]) -> list[list[float]]:
+        """Unit vectors of texts that are tokens already. Raises RequestError."""
+        found: list[list[float]] = self._pooler.embed(texts, pooling=self._pooling).tolist()
+        return found
 
 
 class Reranker:
@@ -132,11 +153,22 @@ class Reranker:
 
     def __call__(self, query: str, documents: Sequence[str], *, instruction: str | None = None) -> list[float]:
         """A score from 0 to 1 for each document."""
+        room = self._pooler.model.config.room
+        return self.scores(
+            [self.tokens(query, one, instruction=instruction or "", length_max=room) for one in documents]
+        )
+
+    def tokens(self, query: str, document: str, *, instruction: str = "", length_max: int) -> list[int]:
+        """What the model is to read for a document; a long one is cut. Raises PromptError if the query alone is too
+        long."""
         task = instruction or self._TASK
-        texts = [
-            self._text.encode(
-                f"{self._BEFORE}<Instruct>: {task}\n<Query>: {query}\n<Document>: {document}{self._AFTER}"
-            )
-            for document in documents
-        ]
+        asked = f"<Instruct>: {task}\n<Query>: {query}\n<Document>: "
+        before, after = self._text.encode(self._BEFORE), self._text.encode(self._AFTER)
+        room = length_max - len(before) - len(after)
+        if (least := len(self._text.encode(asked))) >= room:
+            raise PromptError(least + len(before) + len(after), length_max - 1)
+        return before + self._text.encode(asked + document)[:room] + after
+
+    def scores(self, texts: Sequence[Sequence[int]]) -> list[float]:
+        """From 0 to 1 for each of the `tokens`."""
         return self._pooler.chances(texts, self._yes, self._no)

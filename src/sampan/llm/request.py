@@ -70,26 +70,42 @@ class Sampling:
             ("prompt_logprobs", self.prompt_logprobs or 0, 0, ALTERNATIVES_MAX),
             ("beams", self.beams, 0, BEAMS_MAX),
             ("length_penalty", self.length_penalty, -10.0, 10.0),
-            ("the number of stop strings", len(self.stop), 0, STOPS_MAX),
-            ("the number of logit biases", len(self.logit_bias), 0, BIASES_MAX),
         )
         for name, value, low, high in ranges:
             if not low <= value <= high:  # also catches NaN
-                raise RequestError(f"{name} must lie between {low} and {high}, not {value}")
+                raise RequestError(f"{name} must lie between {low} and {high}, not {value}", field=name)
+        if len(self.stop) > STOPS_MAX:
+            raise RequestError(f"at most {STOPS_MAX} stop strings", field="stop")
         if any(not stop or len(stop) > STOP_CHARACTERS_MAX for stop in self.stop):
-            raise RequestError(f"a stop string must have 1 to {STOP_CHARACTERS_MAX} characters")
+            raise RequestError(f"a stop string must have 1 to {STOP_CHARACTERS_MAX} characters", field="stop")
+        if len(self.logit_bias) > BIASES_MAX:
+            raise RequestError(f"at most {BIASES_MAX} logit biases", field="logit_bias")
         if any(math.isnan(bias) for bias in self.logit_bias.values()):
-            raise RequestError("a logit bias must be a number")
+            raise RequestError("a logit bias must be a number", field="logit_bias")
         if self.best_of and self.best_of < self.n:
-            raise RequestError(f"best_of ({self.best_of}) must not be below n ({self.n})")
+            raise RequestError(f"best_of ({self.best_of}) must not be below n ({self.n})", field="best_of")
         if self.beams:
             self._check_beams()
 
     def _check_beams(self) -> None:
         if self.n > self.beams:
-            raise RequestError(f"n ({self.n}) must not exceed beams ({self.beams})")
+            raise RequestError(f"n ({self.n}) must not exceed beams ({self.beams})", field="n")
         if self.grammar is not None or self.stop or self.best_of or self.logprobs is not None:
-            raise RequestError("beam search does not go with a grammar, stop strings, best_of or logprobs")
+            raise RequestError(
+                "beam search does not go with a grammar, stop strings, best_of or logprobs", field="beams"
+            )
+
+
+@dataclass(frozen=True, slots=True)
+class Thinking:
+    """How an answer's reasoning is seen and ended: between the tokens `begin` and `end`, and, once it has
+    `tokens_max` tokens, by saying `closing` for the model. A grammar waits until reasoning is over."""
+
+    begin: int
+    end: int
+    opened: bool  # by the prompt
+    tokens_max: int | None = None
+    closing: tuple[int, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,6 +118,7 @@ class Request:
     deadline_s: float | None = None  # from now; what is there by then is the answer
     adapter: str | None = None
     tenant: str | None = None  # on whose behalf: those who wait at one priority are served in rotation
+    thinking: Thinking | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,8 +140,9 @@ class Update:
     text: str = ""
     logprobs: tuple[Logprob, ...] = ()
     prompt_logprobs: tuple[Logprob | None, ...] = ()  # once, with the first update; None for the first token
-    finished: str | None = None  # stop | length | cancelled | deadline | error
-    why: str = ""  # for error
+    finished: str | None = None  # stop | length | cancelled | deadline | error | refused (found only when it began)
+    why: str = ""  # for error and refused
+    stopped_by: str = ""  # the stop string that came
     prompt_tokens: int = 0
     shared_tokens: int = 0  # of the prompt, found in the cache
 
@@ -141,6 +159,7 @@ def joined(parts: list[Update]) -> Update:
         prompt_logprobs=tuple(one for part in parts for one in part.prompt_logprobs),
         finished=last.finished,
         why=last.why,
+        stopped_by=last.stopped_by,
         prompt_tokens=last.prompt_tokens,
         shared_tokens=last.shared_tokens,
     )

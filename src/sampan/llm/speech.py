@@ -42,6 +42,11 @@ class Speech:
         self._call: _Call | None = None
         self._swallow = thinking
 
+    @property
+    def reasoning(self) -> bool:
+        """Whether it is just thinking."""
+        return self._state == "reasoning"
+
     def add(self, text: str) -> list[Event]:
         """What is known now."""
         self._kept += text

@@ -5,6 +5,8 @@ from __future__ import annotations
 
 import json
 import re
+import threading
+from collections import OrderedDict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -16,6 +18,8 @@ from torch import Tensor
 from sampan.llm.errors import RequestError
 
 GRAMMAR_CHARACTERS_MAX = 256 * 1024
+COMPILED_MAX = 64  # grammars kept for the next who ask for the same shape
+ERROR_CHARACTERS_MAX = 500  # of llguidance's complaints, which may list the whole vocabulary
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,8 +84,24 @@ class Vocabulary:
         end = list(end_tokens) or None
         self._tokenizer = llguidance.LLTokenizer(tokenizer_json, n_vocab=size, eos_token=end)
 
+        self._compiled: OrderedDict[str, Any] = OrderedDict()
+        self._compiling = threading.Lock()
+
     def matcher(self, grammar: Grammar) -> Matcher:
-        return Matcher(llguidance.LLMatcher(self._tokenizer, grammar.source, log_level=0))
+        """For one answer. Grammars are compiled once, which takes up to a second for a large one. May be called from
+        any thread. Raises RequestError."""
+        with self._compiling:
+            found = self._compiled.get(grammar.source)
+            if found is not None:
+                self._compiled.move_to_end(grammar.source)
+                return Matcher(found.deep_copy())
+        found = llguidance.LLMatcher(self._tokenizer, grammar.source, log_level=0)
+        made = Matcher(found.deep_copy())
+        with self._compiling:
+            self._compiled[grammar.source] = found
+            if len(self._compiled) > COMPILED_MAX:
+                self._compiled.popitem(last=False)
+        return made
 
 
 class Matcher:
@@ -112,4 +132,5 @@ class Matcher:
 
     def _check(self) -> None:
         if self._matcher.is_error():
-            raise RequestError(f"grammar: {self._matcher.get_error()}")
+            error = str(self._matcher.get_error())
+            raise RequestError(f"grammar: {error[:ERROR_CHARACTERS_MAX]}", field="shape")

@@ -70,6 +70,21 @@ class Text:
         found = self._tokenizer.token_to_id(token)
         return None if found is None else int(found)
 
+    def token_bytes(self, token: int) -> bytes:
+        """What a token stands for, special ones included; nothing for ids beyond the tokenizer's. A token need not be
+        whole characters."""
+        added = self._added.get(token)
+        piece = str(added.content) if added is not None else self._tokenizer.id_to_token(token)
+        if piece is None:
+            return b""
+        if added is not None:
+            return piece.encode()
+        if self._alphabet is not None:
+            return bytes(self._alphabet[character] for character in piece)
+        if len(piece) == 6 and piece.startswith("<0x") and piece.endswith(">"):
+            return bytes.fromhex(piece[3:5])
+        return piece.replace("▁", " ").encode()
+
     def stream(self, stops: Sequence[str] = (), *, special: bool = False) -> Stream:
         """For the text of an answer, token by token."""
         decoder = _Bytes(self._tokenizer, self._added, self._alphabet, special) if self._alphabet else None
@@ -146,7 +161,11 @@ class Stream:
     def __init__(self, decoder: _Bytes | _Pieces, stops: Sequence[str]) -> None:
         self._decoder, self._stops = decoder, tuple(stops)
         self._kept = ""
-        self.stopped = False
+        self.stopped_by = ""
+
+    @property
+    def stopped(self) -> bool:
+        return bool(self.stopped_by)
 
     def add(self, tokens: Sequence[int]) -> str:
         """Text that is now sure. Once a stop string has come, `stopped` is true and nothing more comes out."""
@@ -162,10 +181,11 @@ class Stream:
         if self.stopped:
             return ""
         text = self._kept + fresh
-        found = [at for at in (text.find(stop) for stop in self._stops) if at >= 0]
+        found = [(at, stop) for at, stop in ((text.find(stop), stop) for stop in self._stops) if at >= 0]
         if found:
-            self.stopped, self._kept = True, ""
-            return text[: min(found)]
+            at, self.stopped_by = min(found)
+            self._kept = ""
+            return text[:at]
         keep = max((overlap(text, stop) for stop in self._stops), default=0)
         self._kept = text[len(text) - keep :]
         return text[: len(text) - keep]

@@ -26,10 +26,11 @@ from sampan.services.identity.model import (
     ListAttachments,
     PutInlinePolicy,
 )
-from sampan.services.identity.values import Document, Entity, Page, Policy
+from sampan.services.identity.values import Document, Entity, EntityKind, Page, Policy
 
 COUNT_MAX = 20  # of one entity: what IAM's quota of 10 can be raised to, and RAM's
-INLINE_CHARS_MAX = 10_240  # of all of an entity's own together: IAM's for roles, the largest
+# Of all of an entity's own together, spaces aside: IAM's; RAM has no such policies.
+INLINE_CHARS_MAX = {EntityKind.USER: 2048, EntityKind.GROUP: 5120, EntityKind.ROLE: 10_240}
 
 
 async def attach_policy(context: Context, caller: Caller, command: AttachPolicy) -> None:
@@ -92,14 +93,15 @@ async def put_inline_policy(context: Context, caller: Caller, command: PutInline
             tx.delete(where)
             return
         tx.put(where, rows.encode(rows.InlineRow(command.name, document_row(command.document))))
-        size = sum(len(document.text) for document in inline(tx, account, row.id).values())
-        if size > INLINE_CHARS_MAX:
+        size = sum(document.size for document in inline(tx, account, row.id).values())
+        size_max = INLINE_CHARS_MAX[row.kind]
+        if size > size_max:
             raise Fault(
                 Kind.TOO_LARGE,
                 "policy document",
-                f"an entity's own policies have at most {INLINE_CHARS_MAX} characters together",
+                f"a {row.kind}'s own policies have at most {size_max} characters together, spaces aside",
                 size=size,
-                size_max=INLINE_CHARS_MAX,
+                size_max=size_max,
             )
 
     await context.write(account, change)

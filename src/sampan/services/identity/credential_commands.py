@@ -58,6 +58,14 @@ class GetAccessKeyUse(IdentityCommand):
     key_id: str
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class GetKeyAccount(IdentityCommand):
+    """Whose account a key is of, a temporary one too, and whichever account: it is no secret. -> str, the number."""
+
+    action: ClassVar[str] = "identity:GetKeyAccount"
+    key_id: str
+
+
 # --- API keys ---------------------------------------------------------------------------------------------------------
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from sampan.kernel.caller import Caller
 from sampan.kernel.fault import Fault, Kind
 from sampan.kernel.policy import Purpose
@@ -93,7 +95,8 @@ async def get_entity(context: Context, caller: Caller, command: GetEntity) -> En
     with context.store.view() as view:
         if caller.kind == "root" and command.ref == EntityRef(EntityKind.USER, ""):
             return _root(view, caller.account)
-        return shown(caller.account, named(view, caller, command.ref))
+        row = named(view, caller, command.ref)
+        return replace(shown(caller.account, row), last_used_ms=last_used_ms(view, row))
 
 
 async def update_entity(context: Context, caller: Caller, command: UpdateEntity) -> Entity:
@@ -150,8 +153,15 @@ async def delete_entity(context: Context, caller: Caller, command: DeleteEntity)
             tx.delete(rows.attachments(account, row.boundary, "b", row.id))
         tx.delete(rows.entity(account, ref_of(row)))
         tx.delete(rows.place(account, row.id))
+        tx.delete(rows.use(row.id))
 
     await context.write(account, change)
+
+
+def last_used_ms(view: View, row: rows.EntityRow) -> int | None:
+    """When a role's credentials were used last, to the minute. Of others it is their keys' business."""
+    raw = view.get(rows.use(row.id)) if row.kind is EntityKind.ROLE else None
+    return None if raw is None else rows.decode_use(raw).used_ms
 
 
 async def list_entities(context: Context, caller: Caller, command: ListEntities) -> Page[Entity]:

@@ -15,6 +15,7 @@ from sampan.services.identity.model import (
     CreateAccessKey,
     DeleteAccessKey,
     GetAccessKeyUse,
+    GetKeyAccount,
     ListAccessKeys,
     SetAccessKey,
     UserCommand,
@@ -171,6 +172,15 @@ async def get_access_key_use(context: Context, caller: Caller, command: GetAcces
     return KeyUse(name, use.used_ms, use.service, use.region)
 
 
+async def get_key_account(context: Context, caller: Caller, command: GetKeyAccount) -> str:
+    """Faults: MISSING "access key"."""
+    shown = command.key_id[:KEY_ID_CHARS_MAX]
+    raw = context.store.get(rows.key(shown)) if shown == command.key_id and shown.isascii() else None
+    if raw is None:
+        raise Fault(Kind.MISSING, "access key", f"there is no access key {shown}", key_id=shown)
+    return rows.decode_key(raw).account
+
+
 def holder_of(view: View, caller: Caller, user: str) -> tuple[str, str]:
     """The name and the id of a user, or of who calls (`user` ""). Raises MISSING "user"."""
     if user:
@@ -212,7 +222,7 @@ class Keys:
         self._context = context
         self._opened: dict[bytes, tuple[bytes, Key]] = {}
         self._keys = Remembered(context.store, self._read, CACHED_KEYS_MAX)
-        self._used: dict[str, tuple[int, str, str]] = {}
+        self._used: dict[str, tuple[tuple[bytes, ...], rows.UseRow]] = {}
         self._noted: dict[str, int] = {}
 
     def find(self, key_id: str) -> Key | None:
@@ -254,24 +264,29 @@ class Keys:
 
     # --- last use -----------------------------------------------------------------------------------------------------
 
-    def used(self, key_id: str, service: str, region: str = "") -> None:
-        """Remember that a lasting key was used now; written by `flush`, once a minute at most for each key."""
-        now_ms = self._context.clock.now_ms()
-        if now_ms - self._noted.get(key_id, 0) < USE_STEP_MS:
+    def used(self, caller: Caller, service: str, region: str = "") -> None:
+        """Remember that a lasting key, or a role, was used now; written by `flush`, once a minute at most for each."""
+        lasting = caller.issued_ms is None
+        if not lasting and caller.kind != "role":
+            return
+        used, now_ms = caller.key_id if lasting else caller.id, self._context.clock.now_ms()
+        if now_ms - self._noted.get(used, 0) < USE_STEP_MS:
             return
         if len(self._noted) >= CACHED_KEYS_MAX:
             self._noted.clear()
-        self._noted[key_id] = now_ms
-        self._used[key_id] = (now_ms, service, region)
+        self._noted[used] = now_ms
+        # What is gone when it is written is not to be remembered.
+        places = (rows.key(used), rows.api_key_place(used)) if lasting else (rows.place(caller.account, used),)
+        self._used[used] = places, rows.UseRow(now_ms, service, region)
 
     async def flush(self) -> None:
         """Write the last uses that were not written yet."""
-        used, self._used = self._used, {}
+        found, self._used = self._used, {}
 
         def change(tx: Transaction) -> None:
-            for key_id, (used_ms, service, region) in used.items():
-                if tx.get(rows.key(key_id)) is not None or tx.get(rows.api_key_place(key_id)) is not None:
-                    tx.put(rows.use(key_id), rows.encode(rows.UseRow(used_ms, service, region)))
+            for used, (places, row) in found.items():
+                if any(tx.get(place) is not None for place in places):
+                    tx.put(rows.use(used), rows.encode(row))
 
-        if used:
+        if found:
             await self._context.store.write(change)

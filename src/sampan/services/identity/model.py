@@ -28,6 +28,7 @@ from sampan.services.identity.credential_commands import DeleteApiKey as DeleteA
 from sampan.services.identity.credential_commands import DeleteLoginProfile as DeleteLoginProfile
 from sampan.services.identity.credential_commands import DeleteMfaDevice as DeleteMfaDevice
 from sampan.services.identity.credential_commands import GetAccessKeyUse as GetAccessKeyUse
+from sampan.services.identity.credential_commands import GetKeyAccount as GetKeyAccount
 from sampan.services.identity.credential_commands import GetLoginProfile as GetLoginProfile
 from sampan.services.identity.credential_commands import ListAccessKeys as ListAccessKeys
 from sampan.services.identity.credential_commands import ListApiKeys as ListApiKeys
@@ -40,6 +41,7 @@ from sampan.services.identity.credential_commands import UpdateApiKey as UpdateA
 from sampan.services.identity.credential_commands import UserCommand as UserCommand
 from sampan.services.identity.session_commands import AssumeRole as AssumeRole
 from sampan.services.identity.session_commands import AssumeRoleWithToken as AssumeRoleWithToken
+from sampan.services.identity.session_commands import DecodeDenial as DecodeDenial
 from sampan.services.identity.session_commands import GetCallerIdentity as GetCallerIdentity
 from sampan.services.identity.session_commands import GetFederationToken as GetFederationToken
 from sampan.services.identity.session_commands import GetSessionToken as GetSessionToken
@@ -54,6 +56,7 @@ from sampan.services.identity.values import Account as Account
 from sampan.services.identity.values import ApiKey as ApiKey
 from sampan.services.identity.values import Document as Document
 from sampan.services.identity.values import Entity as Entity
+from sampan.services.identity.values import EntityDetails as EntityDetails
 from sampan.services.identity.values import EntityKind as EntityKind
 from sampan.services.identity.values import EntityRef as EntityRef
 from sampan.services.identity.values import IssuedApiKey as IssuedApiKey
@@ -68,6 +71,7 @@ from sampan.services.identity.values import Own as Own
 from sampan.services.identity.values import Page as Page
 from sampan.services.identity.values import PasswordPolicy as PasswordPolicy
 from sampan.services.identity.values import Policy as Policy
+from sampan.services.identity.values import PolicyDetails as PolicyDetails
 from sampan.services.identity.values import PolicyVersion as PolicyVersion
 from sampan.services.identity.values import Provided as Provided
 from sampan.services.identity.values import Provider as Provider
@@ -128,6 +132,7 @@ FAULTS: frozenset[tuple[Kind, str]] = frozenset(
         (Kind.INVALID, "session name"),
         (Kind.INVALID, "identity token"),  # a JWT that cannot be verified; facts: why
         (Kind.EXPIRED, "identity token"),
+        (Kind.INVALID, "denial"),  # a sealed message that is none, or another account's
         (Kind.DENIED, "assume role"),  # the trust policy does not allow it; facts: role
     }
 )
@@ -302,6 +307,14 @@ class GetPolicy(PolicyCommand):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class DescribePolicy(PolicyCommand):
+    """-> Policy."""
+
+    action: ClassVar[str] = "identity:DescribePolicy"
+    description: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class DeletePolicy(PolicyCommand):
     """Attached to nothing. `versions` True removes its other versions too; else they must be gone. -> None."""
 
@@ -456,6 +469,20 @@ class GetAlias(IdentityCommand):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class GetDetails(IdentityCommand):
+    """All of some kinds of entities, and with `own` the account's managed policies, with `clouds` those of the clouds
+    that are attached to something: users, groups, roles, then policies, each by name, greater than `after`.
+    -> Page[EntityDetails | PolicyDetails]."""
+
+    action: ClassVar[str] = "identity:GetDetails"
+    kinds: frozenset[EntityKind] = frozenset(EntityKind)
+    own: bool = True
+    clouds: bool = True
+    after: str = ""
+    limit: int = 100
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class GetSummary(IdentityCommand):
     """-> Summary."""
 
@@ -477,6 +504,21 @@ class PutProvider(IdentityCommand):
 
     def touches(self) -> tuple[tuple[str, str], ...]:
         return (("identity:CreateProvider" if self.create else "identity:UpdateProvider", f"provider/{self.name}"),)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class UpdateProvider(IdentityCommand):
+    """Add and remove audiences, neither of which minds if it is so already; what is None stays. -> Provider."""
+
+    action: ClassVar[str] = "identity:UpdateProvider"
+    name: str
+    add: tuple[str, ...] = ()
+    remove: tuple[str, ...] = ()
+    thumbprints: tuple[str, ...] | None = None
+    keys: str | None = None
+
+    def touches(self) -> tuple[tuple[str, str], ...]:
+        return ((self.action, f"provider/{self.name}"),)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

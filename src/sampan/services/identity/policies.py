@@ -26,6 +26,7 @@ from sampan.services.identity.model import (
     CreatePolicyVersion,
     DeletePolicy,
     DeletePolicyVersion,
+    DescribePolicy,
     GetPolicy,
     GetPolicyVersion,
     ListPolicies,
@@ -37,6 +38,7 @@ from sampan.services.identity.values import Document, Page, Policy, PolicyVersio
 
 COUNT_MAX = 1500  # IAM's and RAM's
 VERSIONS_MAX = 5  # both
+CHARS_MAX = 6144  # of a version: both
 DESCRIPTION_CHARS_MAX = 1024
 
 
@@ -93,7 +95,7 @@ async def create_policy(context: Context, caller: Caller, command: CreatePolicy)
     check_path(path)
     check_text("description", command.description, DESCRIPTION_CHARS_MAX)
     check_tags(command.tags)
-    context.read(command.document, Purpose.IDENTITY, account)
+    _check(context, account, command.document)
     now_ms = context.clock.now_ms()
     row = rows.PolicyRow(
         name=name,
@@ -135,10 +137,10 @@ async def delete_policy(context: Context, caller: Caller, command: DeletePolicy)
             if count(tx, rows.attachments(account, policy, how)):
                 raise Fault(Kind.CONFLICT, "policy", f"{policy} is attached", policy=policy)
         prefix = rows.versions(account, row.name)
-        versions = [key for key, _ in tx.scan(prefix, rows.after(prefix))]
-        if len(versions) > 1 and not command.versions:
+        kept = [key for key, _ in tx.scan(prefix, rows.after(prefix))]
+        if len(kept) > 1 and not command.versions:
             raise Fault(Kind.CONFLICT, "policy", f"{policy} has other versions", policy=policy)
-        for key in versions:
+        for key in kept:
             tx.delete(key)
         tx.delete(rows.policy(account, row.name))
 
@@ -197,7 +199,7 @@ async def tag_policy(context: Context, caller: Caller, command: TagPolicy) -> No
 async def create_policy_version(context: Context, caller: Caller, command: CreatePolicyVersion) -> PolicyVersion:
     """Faults: MISSING "policy", TOO_MANY "policy version", INVALID | TOO_LARGE "policy document"."""
     account = caller.account
-    context.read(command.document, Purpose.IDENTITY, account)
+    _check(context, account, command.document)
     now_ms = context.clock.now_ms()
 
     def change(tx: Transaction) -> PolicyVersion:
@@ -237,13 +239,8 @@ async def get_policy_version(context: Context, caller: Caller, command: GetPolic
 async def list_policy_versions(
     context: Context, caller: Caller, command: ListPolicyVersions
 ) -> tuple[PolicyVersion, ...]:
-    account = caller.account
     with context.store.view() as view:
-        found = find(view, context, account, command.policy)
-        if found.row is None:
-            return (PolicyVersion(1, current(view, account, found), True, 0),)
-        row = found.row
-        return tuple(_shown_version(row, version) for version in reversed(_versions(view, account, row)))
+        return versions(view, caller.account, find(view, context, caller.account, command.policy))
 
 
 async def set_default_policy_version(context: Context, caller: Caller, command: SetDefaultPolicyVersion) -> None:
@@ -272,7 +269,29 @@ async def delete_policy_version(context: Context, caller: Caller, command: Delet
     await context.write(account, change)
 
 
+async def describe_policy(context: Context, caller: Caller, command: DescribePolicy) -> Policy:
+    """Faults: MISSING "policy", INVALID "name"."""
+    account, now_ms = caller.account, context.clock.now_ms()
+    check_text("description", command.description, DESCRIPTION_CHARS_MAX)
+
+    def change(tx: Transaction) -> Policy:
+        row = own(tx, context, account, command.policy)
+        row.description, row.updated_ms = command.description, now_ms
+        _save(tx, account, row)
+        return shown(tx, account, Found(row.path + row.name, row=row))
+
+    return await context.write(account, change)
+
+
 # --- parts ------------------------------------------------------------------------------------------------------------
+
+
+def versions(view: View, account: str, found: Found) -> tuple[PolicyVersion, ...]:
+    """All versions of a policy, newest first; a cloud's own has one."""
+    row = found.row
+    if row is None:
+        return (PolicyVersion(1, current(view, account, found), True, 0),)
+    return tuple(_shown_version(row, version) for version in reversed(_versions(view, account, row)))
 
 
 def shown(view: View, account: str, found: Found) -> Policy:
@@ -293,6 +312,14 @@ def shown(view: View, account: str, found: Found) -> Policy:
         default=row.default, attachments=attached, created_ms=row.created_ms, updated_ms=row.updated_ms,
         description=row.description, tags=row.tags, boundaries=boundaries,
     )  # fmt: skip
+
+
+def _check(context: Context, account: str, document: Document) -> None:
+    """Raises INVALID | TOO_LARGE "policy document"."""
+    context.read(document, Purpose.IDENTITY, account)
+    if document.size > CHARS_MAX:
+        why = f"a managed policy has at most {CHARS_MAX} characters, spaces aside"
+        raise Fault(Kind.TOO_LARGE, "policy document", why, size=document.size, size_max=CHARS_MAX)
 
 
 def _shown_version(row: rows.PolicyRow, version: rows.VersionRow) -> PolicyVersion:

@@ -19,7 +19,7 @@ from sampan.kernel.fault import Fault, Kind
 from sampan.kernel.ports import Transaction, View
 from sampan.services.identity import rows
 from sampan.services.identity.context import Context, check_room
-from sampan.services.identity.model import DeleteProvider, GetProviders, PutProvider
+from sampan.services.identity.model import DeleteProvider, GetProviders, PutProvider, UpdateProvider
 from sampan.services.identity.values import Provider
 
 COUNT_MAX = 100  # an account's: both clouds
@@ -69,6 +69,22 @@ async def put_provider(context: Context, caller: Caller, command: PutProvider) -
             command.keys,
         )
         tx.put(where, rows.encode(row))
+        return row
+
+    return _shown(await context.write(caller.account, change))
+
+
+async def update_provider(context: Context, caller: Caller, command: UpdateProvider) -> Provider:
+    """Faults: MISSING "provider", INVALID "name" as `put_provider`."""
+
+    def change(tx: Transaction) -> rows.ProviderRow:
+        row = _find(tx, caller.account, command.name)
+        kept = (audience for audience in (*row.audiences, *command.add) if audience not in command.remove)
+        row.audiences = tuple(dict.fromkeys(kept))
+        row.thumbprints = row.thumbprints if command.thumbprints is None else command.thumbprints
+        row.keys = row.keys if command.keys is None else command.keys
+        _check(row)
+        tx.put(rows.provider(caller.account, row.name), rows.encode(row))
         return row
 
     return _shown(await context.write(caller.account, change))
@@ -167,7 +183,7 @@ def _refused(why: str) -> Fault:
 # --- parts ------------------------------------------------------------------------------------------------------------
 
 
-def _check(command: PutProvider) -> None:
+def _check(command: PutProvider | rows.ProviderRow) -> None:
     def refuse(what: str, why: str) -> Fault:
         return Fault(Kind.INVALID, "name", why, name="", what=what)
 

@@ -24,7 +24,7 @@ whatever their case.
 | `h` digest | ApiKeyRow | an API key, found by the SHA-256 of its secret |
 | `y` key id | digest | the same by its id |
 | `Y` account self time key id | empty | the API keys of an entity, oldest first |
-| `u` key id | UseRow | when a key was used last |
+| `u` key id, or role's id | UseRow | when it was used last |
 | `x` time key id | empty | when a temporary key ends |
 | `P` account | SettingsRow | the settings of an account |
 | `r` | key id | the root's own key, which the data folder's credentials file names |

@@ -10,6 +10,7 @@ from typing import Any
 
 from sampan.kernel.caller import ApiKey, Caller, Key
 from sampan.kernel.command import Command, Handlers
+from sampan.kernel.denial import Denial
 from sampan.kernel.fault import Fault
 from sampan.kernel.policy import Held, Owned, Reader, Standing
 from sampan.kernel.ports import Chance, Clock, Sealer, Store
@@ -17,6 +18,8 @@ from sampan.services.identity import (
     accounts,
     api_keys,
     attachments,
+    denials,
+    details,
     entities,
     keys,
     mfa,
@@ -45,6 +48,7 @@ COMMANDS: dict[type[Command], Callable[..., Awaitable[Any]]] = {
     model.ListAccounts: accounts.list_accounts,
     model.SetAlias: accounts.set_alias,
     model.GetAlias: accounts.get_alias,
+    model.GetDetails: details.get_details,
     model.GetSummary: accounts.get_summary,
     model.CreateEntity: entities.create_entity,
     model.GetEntity: entities.get_entity,
@@ -60,6 +64,7 @@ COMMANDS: dict[type[Command], Callable[..., Awaitable[Any]]] = {
     model.SetAccessKey: keys.set_access_key,
     model.DeleteAccessKey: keys.delete_access_key,
     model.GetAccessKeyUse: keys.get_access_key_use,
+    model.GetKeyAccount: keys.get_key_account,
     model.CreateApiKey: api_keys.create_api_key,
     model.ListApiKeys: api_keys.list_api_keys,
     model.UpdateApiKey: api_keys.update_api_key,
@@ -80,6 +85,7 @@ COMMANDS: dict[type[Command], Callable[..., Awaitable[Any]]] = {
     model.ListMfaDevices: mfa.list_mfa_devices,
     model.CreatePolicy: policies.create_policy,
     model.GetPolicy: policies.get_policy,
+    model.DescribePolicy: policies.describe_policy,
     model.DeletePolicy: policies.delete_policy,
     model.ListPolicies: policies.list_policies,
     model.TagPolicy: policies.tag_policy,
@@ -96,12 +102,14 @@ COMMANDS: dict[type[Command], Callable[..., Awaitable[Any]]] = {
     model.SimulatePolicies: simulation.simulate_policies,
     model.GetContextKeys: simulation.get_context_keys,
     model.PutProvider: providers.put_provider,
+    model.UpdateProvider: providers.update_provider,
     model.GetProviders: providers.get_providers,
     model.DeleteProvider: providers.delete_provider,
     model.AssumeRole: sessions.assume_role,
     model.AssumeRoleWithToken: sessions.assume_role_with_token,
     model.GetSessionToken: sessions.get_session_token,
     model.GetFederationToken: sessions.get_federation_token,
+    model.DecodeDenial: denials.decode_denial,
     model.GetCallerIdentity: sessions.get_caller_identity,
 }
 
@@ -110,8 +118,8 @@ class Identity:
     """Accounts, users, roles, keys and policies over a Store. `readers` read the languages that policies are written
     in, `provided` are the clouds' own policies.
 
-    `handlers` runs commands; `find`, `bearer` and `used` are for whoever asks who calls, `standing` and `owned` for
-    the guard; `maintain` is to run in every process that calls `used`.
+    `handlers` runs commands; `find`, `bearer` and `used` are for whoever asks who calls, `standing`, `owned` and
+    `told` for the guard; `maintain` is to run in every process that calls `used`.
     """
 
     def __init__(
@@ -130,6 +138,7 @@ class Identity:
         self.handlers: Handlers = {command: partial(function, self._context) for command, function in COMMANDS.items()}
         self.find: Callable[[str], Key | None] = self._keys.find
         self.bearer: Callable[[str], ApiKey | None] = Bearers(self._context).find
+        self.told: Callable[[Denial], str] = partial(denials.encode, self._context)
         self.used = self._keys.used
         self.standing: Callable[[Caller], Standing] = self._holdings.standing
 

@@ -12,7 +12,8 @@ from sampan.services.identity.values import Document
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AssumeRole(IdentityCommand):
-    """Temporary credentials of a role, maybe of another account. Allowed if the role's trust policy names the caller
+    """Temporary credentials of a role, maybe of another account. `form` is "ASIA" or "STS.", the beginning of the key's
+    id; either works at every door. Allowed if the role's trust policy names the caller
     (and, within one account, the caller's own policies do not forbid; across accounts they must allow it, too).
     -> Session."""
 
@@ -20,6 +21,7 @@ class AssumeRole(IdentityCommand):
     account: str
     role: str
     session: str
+    form: str = "ASIA"
     duration_s: int | None = None
     policy: Document | None = None
     policies: tuple[str, ...] = ()
@@ -51,6 +53,7 @@ class AssumeRoleWithToken(IdentityCommand):
     session: str
     token: str = field(repr=False)
     provider: str | None = None
+    form: str = "ASIA"
     duration_s: int | None = None
     policy: Document | None = None
 
@@ -82,6 +85,14 @@ class GetFederationToken(IdentityCommand):
 
     def context(self) -> Mapping[str, tuple[str, ...]]:
         return asked_tags(self.tags)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DecodeDenial(IdentityCommand):
+    """What the guard has told, sealed, to who was refused in this account. -> kernel.denial.Denial."""
+
+    action: ClassVar[str] = "identity:DecodeDenial"
+    message: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

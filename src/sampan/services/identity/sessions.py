@@ -59,7 +59,7 @@ async def assume_role(context: Context, caller: Caller, command: AssumeRole) -> 
         packed = _packed(command.policy, given)
         if command.mfa_code is not None:
             mfa.spend(tx, context, caller, command.mfa_code)
-        issued = keys.issue(context, "ASIA", issued_ms + duration_s * 1000)
+        issued = keys.issue(context, command.form, issued_ms + duration_s * 1000)
         with_mfa = caller.mfa or command.mfa_code is not None
         holder = keys.Holder("role", role.id, role.name, _checked(command.session), with_mfa, given)
         keys.put(tx, context, command.account, issued, holder)
@@ -78,7 +78,7 @@ async def assume_role_with_token(context: Context, caller: Caller, command: Assu
         low, default = ROLE_S
         duration_s = _duration(command.duration_s, low, min(default, role.session_s_max), role.session_s_max)
         given = rows.SessionRow(policy=_session_policy(context, command.policy, command.account))
-        issued = keys.issue(context, "ASIA", issued_ms + duration_s * 1000)
+        issued = keys.issue(context, command.form, issued_ms + duration_s * 1000)
         holder = keys.Holder("role", role.id, role.name, _checked(command.session), given=given)
         keys.put(tx, context, command.account, issued, holder)
         return _session(command.account, issued, holder, _packed(command.policy, given), claims)

@@ -42,6 +42,11 @@ class Document:
     language: Language
     text: str
 
+    @property
+    def size(self) -> int:
+        """How many characters count: all but white space."""
+        return sum(map(len, self.text.split()))
+
 
 @dataclass(frozen=True, slots=True)
 class Account:
@@ -242,6 +247,24 @@ class PolicyVersion:
     document: Document
     default: bool
     created_ms: int
+
+
+@dataclass(frozen=True, slots=True)
+class EntityDetails:
+    """An entity with all that it may: the policies of its own by name, the managed ones, and a user's groups."""
+
+    entity: Entity
+    inline: Mapping[str, Document]
+    attached: tuple[Policy, ...]
+    groups: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class PolicyDetails:
+    """A managed policy with all its versions, newest first."""
+
+    policy: Policy
+    versions: tuple[PolicyVersion, ...]
 
 
 @dataclass(frozen=True, slots=True)

@@ -98,7 +98,7 @@ async def flush(context: Context) -> None:
 
 
 async def keep(context: Context) -> None:
-    """Write what was used and logged, again and again, until cancelled; and a last time then."""
+    """Write what was used and logged, again and again, until cancelled."""
     writing: asyncio.Future[None] | None = None
     try:
         while True:
@@ -112,4 +112,3 @@ async def keep(context: Context) -> None:
     finally:
         if writing is not None:
             await asyncio.gather(writing, return_exceptions=True)
-        await flush(context)

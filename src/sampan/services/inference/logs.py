@@ -45,7 +45,7 @@ async def list_logged(context: Context, caller: Caller, command: ListLogged) -> 
 
 def wanted(context: Context) -> Logging | None:
     """How the next request is to be logged; None: not at all."""
-    logging = context.logging.find(rows.LOGGING)
+    logging = context.logged.find(rows.LOGGING)
     if logging is None or logging.share <= 0:
         return None
     chosen = logging.share >= 1 or int.from_bytes(context.chance.token(4), "big") < logging.share * _SHARES

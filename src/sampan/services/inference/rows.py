@@ -11,7 +11,18 @@ Every key begins with `M`, for this service; the second letter says what it is.
 | `g` | Logging | what goes into the request log |
 | `l` time id | Logged | a line of the request log |
 | `t` account 00 order | Turn | a turn that was kept |
-| `x` time kind account 00 id | empty | when something ends: `t` a turn |
+| `f` account 00 order | FileRow | a file |
+| `c` account 00 order | bytes | the bytes of a small file |
+| `s` account | count, bytes | an account's files together |
+| `k` blob | empty | a blob that is referred to: what has no such row is left over from a crash |
+| `z` blob | empty | a blob that nothing refers to any more, to be removed from disk |
+| `b` account 00 order | BatchRow | a batch |
+| `w` order id | account | a batch that has not ended, oldest first |
+| `e` order number | EntryRow | what became of a batch's line |
+| `y` order | empty | a batch whose lines are in files now, or nowhere: its entries are to be removed |
+| `j` account 00 order | TaskRow | a deferred command |
+| `o` order id | account | a task that has not ended |
+| `x` time kind account 00 id | empty | when something ends: `t` a turn, `f` a file, `j` a task |
 | `u` day 00 account 00 key 00 model 00 currency | UsageRow | what was used |
 
 An order is the last part of an id, by which what was made later sorts later: who lists an account's turns or files has
@@ -22,15 +33,27 @@ their fields: they grow over time.
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from typing import Any
 
 import msgspec
 
 from sampan.kernel.budget import Budget
-from sampan.kernel.ports import Chance, Sealer
-from sampan.services.inference.values import Alias, Deployment, Logged, Logging, Price, Quota, Turn
+from sampan.kernel.caller import Caller
+from sampan.kernel.ports import Chance, Sealer, View
+from sampan.services.inference.values import (
+    Alias,
+    Batch,
+    Deferred,
+    Deployment,
+    File,
+    Logged,
+    Logging,
+    Price,
+    Quota,
+    Turn,
+)
 
 QUOTAS = b"Mq"
 PRICES = b"Mp"
@@ -57,6 +80,35 @@ class UsageRow(msgspec.Struct, array_like=True, gc=False):
     cost: int = 0
 
 
+class FileRow(msgspec.Struct, array_like=True, gc=False):
+    """`blob` is where its bytes are, or "" if they are in a row."""
+
+    file: File
+    blob: str = ""
+
+
+class BatchRow(msgspec.Struct, array_like=True):
+    """`caller` is who made it: in whose name its lines are asked."""
+
+    batch: Batch
+    caller: Caller
+
+
+class EntryRow(msgspec.Struct, array_like=True, gc=False):
+    """A line of the output, or of the errors if it `failed`."""
+
+    failed: bool
+    line: bytes
+
+
+class TaskRow(msgspec.Struct, array_like=True):
+    """`alive_ms` is when the worker that runs it last said so."""
+
+    task: Deferred
+    door: str
+    alive_ms: int
+
+
 _encode = msgspec.msgpack.Encoder().encode
 _decode_deployment = msgspec.msgpack.Decoder(DeploymentRow).decode
 decode_alias = msgspec.msgpack.Decoder(Alias).decode
@@ -66,6 +118,11 @@ decode_logging = msgspec.msgpack.Decoder(Logging).decode
 decode_logged = msgspec.msgpack.Decoder(Logged).decode
 decode_usage = msgspec.msgpack.Decoder(UsageRow).decode
 decode_turn = msgspec.msgpack.Decoder(Turn).decode
+decode_file = msgspec.msgpack.Decoder(FileRow).decode
+decode_together = msgspec.msgpack.Decoder(tuple[int, int]).decode
+decode_batch = msgspec.msgpack.Decoder(BatchRow).decode
+decode_entry = msgspec.msgpack.Decoder(EntryRow).decode
+decode_task = msgspec.msgpack.Decoder(TaskRow).decode
 
 
 def encode(row: Any) -> bytes:
@@ -156,6 +213,111 @@ def is_id(text: str) -> bool:
 
 def turn(account: str, turn_id: str) -> bytes:
     return _own(b"Mt", account, turn_id)
+
+
+def files(account: str) -> bytes:
+    """The prefix of an account's files."""
+    return b"Mf" + account.encode() + b"\0"
+
+
+def file(account: str, file_id: str) -> bytes:
+    return _own(b"Mf", account, file_id)
+
+
+def content(account: str, file_id: str) -> bytes:
+    return _own(b"Mc", account, file_id)
+
+
+def together(account: str) -> bytes:
+    return b"Ms" + account.encode()
+
+
+def blob(blob_id: str) -> bytes:
+    return b"Mk" + blob_id.encode()
+
+
+def trash(blob_id: str) -> bytes:
+    return b"Mz" + blob_id.encode()
+
+
+def batches(account: str) -> bytes:
+    """The prefix of an account's batches."""
+    return b"Mb" + account.encode() + b"\0"
+
+
+def batch(account: str, batch_id: str) -> bytes:
+    return _own(b"Mb", account, batch_id)
+
+
+def active_batches() -> bytes:
+    return b"Mw"
+
+
+def active_batch(batch_id: str) -> bytes:
+    return b"Mw" + batch_id[-ORDER_CHARS:].encode() + batch_id.encode()
+
+
+def id_of_active(key: bytes) -> str:
+    """The id of a batch or a task that has not ended."""
+    return key[2 + ORDER_CHARS :].decode()
+
+
+def entries(batch_id: str) -> bytes:
+    """The prefix of what became of a batch's lines."""
+    return b"Me" + batch_id[-ORDER_CHARS:].encode()
+
+
+def entry(batch_id: str, number: int) -> bytes:
+    return entries(batch_id) + number.to_bytes(4, "big")
+
+
+def entry_number(key: bytes) -> int:
+    """The number of the line in an entry's key."""
+    return int.from_bytes(key[-4:], "big")
+
+
+def all_spent_entries() -> bytes:
+    return b"My"
+
+
+def spent_entries(batch_id: str) -> bytes:
+    return b"My" + batch_id[-ORDER_CHARS:].encode()
+
+
+def tasks(account: str) -> bytes:
+    """The prefix of an account's tasks."""
+    return b"Mj" + account.encode() + b"\0"
+
+
+def task(account: str, task_id: str) -> bytes:
+    return _own(b"Mj", account, task_id)
+
+
+def active_tasks() -> bytes:
+    return b"Mo"
+
+
+def active_task(task_id: str) -> bytes:
+    return b"Mo" + task_id[-ORDER_CHARS:].encode() + task_id.encode()
+
+
+def all_expiries() -> bytes:
+    return b"Mx"
+
+
+def of_expiry(key: bytes) -> tuple[int, str, str, str]:
+    """Time, kind, account and id of what ends."""
+    account, _, thing_id = key[11:].decode().partition("\0")
+    return int.from_bytes(key[2:10], "big"), chr(key[10]), account, thing_id
+
+
+def listed(view: View, prefix: bytes, after: str, newest_first: bool = True) -> Iterator[tuple[bytes, bytes]]:
+    """Rows of an account, those after a thing's id ("" for all of them)."""
+    end = successor(prefix)
+    if not after:
+        return view.scan(prefix, end, reverse=newest_first)
+    place = prefix + after[-ORDER_CHARS:].encode()
+    return view.scan(prefix, place, reverse=True) if newest_first else view.scan(place + b"\0", end)
 
 
 def expiry(time_ms: int, kind: str, account: str, thing_id: str) -> bytes:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Awaitable, Callable
 from functools import partial
 from typing import Any
@@ -11,8 +12,10 @@ from sampan.kernel.command import Command, Handlers
 from sampan.kernel.policy import Owned
 from sampan.services.inference import (
     answers,
+    batches,
     books,
     deployments,
+    files,
     logs,
     metering,
     model,
@@ -20,8 +23,10 @@ from sampan.services.inference import (
     names,
     prices,
     quotas,
+    tasks,
     texts,
     turns,
+    upkeep,
 )
 from sampan.services.inference.context import Context as Context
 
@@ -40,6 +45,19 @@ COMMANDS: dict[type[Command], Callable[..., Awaitable[Any]]] = {
     model.GetTurn: turns.get_turn,
     model.DeleteTurn: turns.delete_turn,
     model.NoteTurn: turns.note_turn,
+    model.PutFile: files.put_file,
+    model.GetFile: files.get_file,
+    model.ReadFile: files.read_file,
+    model.DeleteFile: files.delete_file,
+    model.ListFiles: files.list_files,
+    model.CreateBatch: batches.create_batch,
+    model.GetBatch: batches.get_batch,
+    model.CancelBatch: batches.cancel_batch,
+    model.ListBatches: batches.list_batches,
+    model.Defer: tasks.defer,
+    model.GetTask: tasks.get_task,
+    model.CancelTask: tasks.cancel_task,
+    model.ListTasks: tasks.list_tasks,
     model.SetQuota: quotas.set_quota,
     model.ListQuotas: quotas.list_quotas,
     model.SetPrice: prices.set_price,
@@ -53,7 +71,7 @@ COMMANDS: dict[type[Command], Callable[..., Awaitable[Any]]] = {
 class Inference:
     """Models that answer, over engines and a Store.
 
-    `handlers` runs commands; `owned` tells the guard what paths are; `keep_books` is to run in every process, and
+    `handlers` runs commands; `owned` tells the guard what paths are; `accompany` is to run in every process, and
     `maintain` in one at a time.
     """
 
@@ -61,9 +79,17 @@ class Inference:
         self._context = context
         self.handlers: Handlers = {command: partial(function, self._context) for command, function in COMMANDS.items()}
 
-    async def keep_books(self) -> None:
-        """Write down what was used, until cancelled."""
-        await books.keep(self._context)
+    async def accompany(self) -> None:
+        """What every process does beside answering, until cancelled: it writes down what was used, and says that its
+        tasks are alive. They end with it, and a last page is written."""
+        try:
+            await asyncio.gather(books.keep(self._context), tasks.keep_alive(self._context))
+        finally:
+            await books.flush(self._context)
+
+    async def maintain(self) -> None:
+        """What one process does for all, until cancelled: batches, and giving space back."""
+        await upkeep.maintain(self._context)
 
     def owned(self, caller: Caller, command: Command, path: str) -> Owned | None:
         """What a path is, for the guard; None if there is nothing.

@@ -6,7 +6,9 @@ from typing import Any
 
 from sampan.dialects.aliyun.ram import members
 from sampan.dialects.aliyun.ram.members import Members
+from sampan.dialects.aliyun.wire import denials
 from sampan.dialects.aliyun.wire.openapi import OpenApiExchange, Row
+from sampan.dialects.aliyun.wire.policy import GRAMMAR
 from sampan.kernel.command import Command
 from sampan.kernel.fault import Fault, Kind
 from sampan.services.identity import model
@@ -98,5 +100,10 @@ ROWS = (
     ),
     Row("UntagResources", "ResourceType! ResourceNames![] TagKeys[] All:bool", _untag, members.nothing),
     Row("ListTagResources", "ResourceType! ResourceNames[] Tag[Key! Value] NextToken PageSize:int", _list_tags, _tags),
-    Row("DecodeDiagnosticMessage", "EncodedDiagnosticMessage!"),
+    Row(
+        "DecodeDiagnosticMessage",
+        "EncodedDiagnosticMessage!",
+        lambda x: model.DecodeDenial(message=x.params["EncodedDiagnosticMessage"]),
+        lambda x, found: {"DecodedDiagnosticMessage": denials.decoded(found, GRAMMAR.keys.called)},
+    ),
 )

@@ -187,7 +187,12 @@ def rows() -> list[Row]:
             members.nothing,
         ),
         Row("ListPolicies", "PolicyType Marker MaxItems:int Tag[Key! Value]", _list, _policies),
-        Row("UpdatePolicyDescription", "PolicyName! NewDescription!"),
+        Row(
+            "UpdatePolicyDescription",
+            "PolicyName! NewDescription!",
+            lambda x: model.DescribePolicy(policy=_own(x), description=members.comment(x, "NewDescription") or ""),
+            lambda x, found: {"Policy": members.policy_members(found)},
+        ),
         Row(
             "CreatePolicyVersion",
             "PolicyName! PolicyDocument! SetAsDefault:bool RotateStrategy",

@@ -16,6 +16,7 @@ from sampan.services.identity.model import Document, Language, Session, WhoAmI
 
 Members = dict[str, object]
 
+FORM = "STS."
 POLICY_CHARS_MAX = 2048
 _SESSION = re.compile(r"[A-Za-z0-9.@_-]{2,64}")
 _EXTERNAL_ID = re.compile(r"[A-Za-z0-9=,.@:/_+-]{2,1224}")
@@ -46,6 +47,7 @@ def _assume_role(x: OpenApiExchange) -> model.AssumeRole:
         account=account,
         role=role,
         session=_session(x),
+        form=FORM,
         duration_s=x.params.get("DurationSeconds"),
         policy=_policy(x),
         external_id=external_id,
@@ -63,6 +65,7 @@ def _with_oidc(x: OpenApiExchange) -> model.AssumeRoleWithToken:
         account=account,
         role=role,
         session=_session(x),
+        form=FORM,
         token=x.params["OIDCToken"],
         provider=provider,
         duration_s=x.params.get("DurationSeconds"),

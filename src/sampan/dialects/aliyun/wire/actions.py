@@ -101,6 +101,7 @@ _RAM = {
     "GetPolicy": "identity:GetPolicy",
     "DeletePolicy": "identity:DeletePolicy",
     "ListPolicies": "identity:ListPolicies",
+    "UpdatePolicyDescription": "identity:DescribePolicy",
     "CreatePolicyVersion": "identity:CreatePolicyVersion",
     "GetPolicyVersion": "identity:GetPolicyVersion",
     "ListPolicyVersions": "identity:ListPolicyVersions",
@@ -127,6 +128,7 @@ _RAM = {
     "DeleteOIDCProvider": "identity:DeleteProvider",
 }
 _RAM_ALSO = {
+    "DecodeDiagnosticMessage": "identity:DecodeDenial",
     "UntagResources": "identity:TagUser identity:TagGroup identity:TagRole identity:TagPolicy",
     "ListTagResources": """
         identity:GetUser identity:GetGroup identity:GetRole identity:GetPolicy
@@ -148,7 +150,7 @@ identity:PutPolicyOfGroup identity:GetPolicyOfGroup identity:DeletePolicyOfGroup
 identity:PutPolicyOfRole identity:GetPolicyOfRole identity:DeletePolicyOfRole identity:ListInlinePoliciesOfRole
 identity:CreateApiKey identity:ListApiKeys identity:UpdateApiKey identity:ResetApiKey identity:DeleteApiKey
 identity:SimulatePolicies identity:SimulateCustomPolicies identity:GetContextKeys identity:GetCustomContextKeys
-identity:DeletePasswordPolicy
+identity:DeletePasswordPolicy identity:GetDetails
 identity:CreateAccount identity:CreateKey identity:ListAccounts
 """
 
@@ -197,7 +199,10 @@ ACTIONS = Actions(
     {
         "oss": product(_OSS, _OSS_ALSO),
         "ram": product(_RAM, _RAM_ALSO, _RAM_UNNAMED),
-        "sts": product(_STS, unnamed="identity:GetSessionToken identity:GetFederationToken"),
+        "sts": product(
+            _STS,
+            unnamed="identity:GetSessionToken identity:GetFederationToken identity:DecodeDenial identity:GetKeyAccount",
+        ),
         "sfm": product(_SFM),
     },
 )

@@ -13,7 +13,14 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from sampan.dialects.aliyun.wire import acs3, openapi_parameters, openapi_reply, openapi_signature, openapi_words
+from sampan.dialects.aliyun.wire import (
+    acs3,
+    denials,
+    openapi_parameters,
+    openapi_reply,
+    openapi_signature,
+    openapi_words,
+)
 from sampan.dialects.aliyun.wire.openapi_claim import required
 from sampan.dialects.aliyun.wire.openapi_signature import Nonces
 from sampan.dialects.aliyun.wire.oss_body import Body, declared, length_of, md5_of
@@ -248,8 +255,8 @@ class OpenApiDialect:
             "Message": word.text,
             "Recommend": f"{page}&requestId={request_id}",
         }
-        if (fault.kind, fault.noun) == (Kind.DENIED, "action"):
-            value["AccessDeniedDetail"] = {"AuthAction": f"{self._product.code}:{_action(request) or ''}"}
+        if (fault.kind, fault.noun) == (Kind.DENIED, "action") and "denial" in fault.facts:
+            value["AccessDeniedDetail"] = denials.detail(fault.facts["denial"], str(fault.facts.get("told") or ""))
         return openapi_reply.reply(openapi_reply.form_of(request), "Error", value, word.status)
 
     def finish(self, request: Request, request_id: str, reply: Reply) -> None:

@@ -147,6 +147,9 @@ WORDS: Words = {
     (Kind.INVALID, "password policy"): lambda fault: Word("InvalidParameter.PasswordPolicy", 400, fault.why),
     (Kind.MISSING, "password policy"): _missing("PasswordPolicy", "password policy"),
     (Kind.INVALID, "caller"): lambda fault: Word("InvalidOperation.Caller", 400, fault.why),
+    (Kind.INVALID, "denial"): Word(
+        "InvalidParameter.EncodedDiagnosticMessage", 400, 'The parameter "EncodedDiagnosticMessage" is not valid.'
+    ),
     (Kind.DENIED, "assume role"): Word("NoPermission", 403, "You are not authorized to do this action."),
     (Kind.INVALID, "duration"): Word("InvalidParameter.DurationSeconds", 400, "The duration is not allowed."),
     (Kind.INVALID, "session name"): Word("InvalidParameter.RoleSessionName", 400, "The session's name is not valid."),

@@ -17,6 +17,7 @@ from sampan.services.identity.model import (
     PutProvider,
     SetAlias,
     Summary,
+    UpdateProvider,
 )
 
 Shown = Mapping[str, Any]
@@ -110,6 +111,15 @@ def operations() -> dict[str, Done]:
         "ListAccountAliases": Done(lambda _: GetAlias(), _render_aliases),
         "GetAccountSummary": Done(lambda _: GetSummary(), _render_summary),
         "CreateOpenIDConnectProvider": Done(_bind_create_provider, _render_create_provider),
+        "AddClientIDToOpenIDConnectProvider": Done(
+            lambda call: UpdateProvider(name=_provider(call), add=(call.params["ClientID"],)), nothing
+        ),
+        "RemoveClientIDFromOpenIDConnectProvider": Done(
+            lambda call: UpdateProvider(name=_provider(call), remove=(call.params["ClientID"],)), nothing
+        ),
+        "UpdateOpenIDConnectProviderThumbprint": Done(
+            lambda call: UpdateProvider(name=_provider(call), thumbprints=tuple(call.params["ThumbprintList"])), nothing
+        ),
         "GetOpenIDConnectProvider": Done(_bind_get_provider, _render_provider),
         "ListOpenIDConnectProviders": Done(lambda _: GetProviders(), _render_providers),
         "DeleteOpenIDConnectProvider": Done(lambda call: DeleteProvider(name=_provider(call)), nothing),

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from sampan.dialects.aws.iam import account, api_keys, credentials, entities, passwords, policies, simulation
+from sampan.dialects.aws.iam import account, api_keys, credentials, details, entities, passwords, policies, simulation
 from sampan.dialects.aws.wire import identity_words, model
 from sampan.dialects.aws.wire.service import ServiceDialect, claims
 
@@ -27,6 +27,7 @@ class IamDialect(ServiceDialect):
                 **policies.managed(),
                 **policies.of_entities(),
                 **simulation.operations(),
+                **details.operations(),
                 **account.operations(),
             },
             identity_words.IAM,

@@ -70,7 +70,7 @@ def _bind_create(call: Call) -> CreatePolicy:
     )
 
 
-def _write_policy(call: Call, policy: Policy) -> forms.Dict:
+def write_policy(call: Call, policy: Policy) -> forms.Dict:
     """A policy, without its document."""
     return {
         "PolicyName": policy.name,
@@ -89,7 +89,7 @@ def _write_policy(call: Call, policy: Policy) -> forms.Dict:
 
 
 def _render_policy(call: Call, policy: Policy) -> Shown:
-    return {"Policy": _write_policy(call, policy)}
+    return {"Policy": write_policy(call, policy)}
 
 
 def _bind_list(call: Call) -> ListPolicies:
@@ -109,7 +109,7 @@ def _bind_list(call: Call) -> ListPolicies:
 def _render_list(call: Call, page: Page[Policy]) -> Shown:
     """Other clouds' policies are not told of, though one that is attached works."""
     told = Page(tuple(policy for policy in page.items if policy.cloud in ("", names.CLOUD)), page.next)
-    return forms.listed("Policies", told, lambda policy: {**_write_policy(call, policy), "Description": None})
+    return forms.listed("Policies", told, lambda policy: {**write_policy(call, policy), "Description": None})
 
 
 def _render_tags(call: Call, policy: Policy) -> Shown:
@@ -127,7 +127,8 @@ def _bind_create_version(call: Call) -> CreatePolicyVersion:
     )
 
 
-def _write_version(version: PolicyVersion) -> forms.Dict:
+def write_version(version: PolicyVersion) -> forms.Dict:
+    """A version, without its document."""
     return {
         "VersionId": f"v{version.version}",
         "IsDefaultVersion": version.default,
@@ -136,17 +137,17 @@ def _write_version(version: PolicyVersion) -> forms.Dict:
 
 
 def _render_create_version(call: Call, version: PolicyVersion) -> Shown:
-    return {"PolicyVersion": _write_version(version)}
+    return {"PolicyVersion": write_version(version)}
 
 
 def _render_version(call: Call, version: PolicyVersion) -> Shown:
     """With the document."""
-    return {"PolicyVersion": {"Document": forms.write_document(version.document), **_write_version(version)}}
+    return {"PolicyVersion": {"Document": forms.write_document(version.document), **write_version(version)}}
 
 
 def _render_versions(call: Call, versions: tuple[PolicyVersion, ...]) -> Shown:
     """There are so few that they are always told at once."""
-    return {"Versions": [_write_version(version) for version in versions], "IsTruncated": False}
+    return {"Versions": [write_version(version) for version in versions], "IsTruncated": False}
 
 
 # --- attachments ------------------------------------------------------------------------------------------------------

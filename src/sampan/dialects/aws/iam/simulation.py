@@ -11,9 +11,7 @@ from sampan.dialects.aws.wire.actions import ACTIONS
 from sampan.dialects.aws.wire.policy import GRAMMAR
 from sampan.dialects.aws.wire.service import Call, Done
 from sampan.kernel import conditions
-from sampan.kernel.actions import FOREIGN
 from sampan.kernel.fault import Fault, Kind
-from sampan.kernel.language import NoEqual
 from sampan.kernel.names import ACCOUNT_DIGITS, Resource
 from sampan.kernel.policy import ANY, Outcome, Principal
 from sampan.services.identity.model import (
@@ -154,16 +152,8 @@ _CHECKS: Mapping[str, Callable[[str], bool]] = {
 # --- out --------------------------------------------------------------------------------------------------------------
 
 
-def _key(core: str) -> str:
-    """A condition key in IAM's words; one that IAM has no word for in its own."""
-    try:
-        return GRAMMAR.keys.write(core)
-    except NoEqual:
-        return core.rpartition(FOREIGN)[2]
-
-
 def _keys(cores: Iterable[str]) -> list[str]:
-    return sorted({_key(core) for core in cores})
+    return sorted({GRAMMAR.keys.called(core) for core in cores})
 
 
 def _render_keys(call: Call, cores: tuple[str, ...]) -> Shown:

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 from sampan.dialects.aws.s3 import names
 from sampan.dialects.aws.s3.address import Address
-from sampan.dialects.aws.wire import dates
+from sampan.dialects.aws.wire import dates, denials
 from sampan.gateway.http import Reply, Request
 from sampan.gateway.xml import escape
 from sampan.kernel import limits
@@ -240,7 +240,9 @@ def word_of(request: Request, fault: Fault) -> Word:
 
 def message(word: Word, fault: Fault) -> str:
     """The text for a person."""
-    # A guard's refusal names actions in words that S3 has not got.
+    denial = fault.facts.get("denial")
+    if denial is not None and denial.resource.owner == denial.principal.account != "":
+        return denials.sentence(denial, quote='"')  # across accounts S3 tells no reasons
     if word.telling and fault.why and "action" not in fault.facts:
         return fault.why
     return word.text

@@ -5,16 +5,20 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from sampan.dialects.aws.wire import arns
+from sampan.dialects.aws.wire import arns, denials
 from sampan.dialects.aws.wire.arns import Arn
+from sampan.dialects.aws.wire.policy import GRAMMAR
 from sampan.dialects.aws.wire.service import Call, Done
+from sampan.kernel.denial import Denial
 from sampan.kernel.fault import Fault, Kind
 from sampan.services.identity.model import (
     AssumeRole,
     AssumeRoleWithToken,
+    DecodeDenial,
     Document,
     GetCallerIdentity,
     GetFederationToken,
+    GetKeyAccount,
     GetSessionToken,
     Language,
     Session,
@@ -182,6 +186,14 @@ def _render_who(call: Call, who: WhoAmI) -> Shown:
     return {"UserId": user_id, "Account": who.account, "Arn": arn}
 
 
+def _bind_decode(call: Call) -> DecodeDenial:
+    return DecodeDenial(message=call.params["EncodedMessage"])
+
+
+def _render_decoded(call: Call, denial: Denial) -> Shown:
+    return {"DecodedMessage": denials.decoded(denial, GRAMMAR.keys.called)}
+
+
 def operations() -> dict[str, Done]:
     """STS's operations that are done."""
     return {
@@ -190,4 +202,8 @@ def operations() -> dict[str, Done]:
         "GetSessionToken": Done(_bind_session_token, _render_session_token),
         "GetFederationToken": Done(_bind_federation, _render_federation),
         "GetCallerIdentity": Done(_bind_who, _render_who),
+        "GetAccessKeyInfo": Done(
+            lambda call: GetKeyAccount(key_id=call.params["AccessKeyId"]), lambda _, account: {"Account": account}
+        ),
+        "DecodeAuthorizationMessage": Done(_bind_decode, _render_decoded),
     }

@@ -137,6 +137,7 @@ _IAM = {
     "CreateAccountAlias": "identity:SetAlias",
     "DeleteAccountAlias": "identity:RemoveAlias",
     "ListAccountAliases": "identity:GetAlias",
+    "GetAccountAuthorizationDetails": "identity:GetDetails",
     "GetAccountSummary": "identity:GetSummary",
     "CreateOpenIDConnectProvider": "identity:CreateProvider",
     "UpdateOpenIDConnectProviderThumbprint": "identity:UpdateProvider",
@@ -161,7 +162,7 @@ _IAM_ALSO = {
 }
 # What RAM has a name for and IAM has not, and what is the operator's in either cloud: part of "iam:*".
 _IAM_UNNAMED = """
-identity:TagGroup identity:GetPreferences identity:SetPreferences
+identity:TagGroup identity:DescribePolicy identity:GetPreferences identity:SetPreferences
 identity:CreateAccount identity:CreateKey identity:ListAccounts
 """
 
@@ -171,6 +172,8 @@ _STS = {
     "GetSessionToken": "identity:GetSessionToken",
     "GetFederationToken": "identity:GetFederationToken",
     "GetCallerIdentity": "identity:GetCallerIdentity",
+    "GetAccessKeyInfo": "identity:GetKeyAccount",
+    "DecodeAuthorizationMessage": "identity:DecodeDenial",
 }
 
 _BEDROCK = {
@@ -187,7 +190,7 @@ _BEDROCK = {
     "StopModelInvocationJob": "inference:CancelBatch",
     "PutModelInvocationLoggingConfiguration": "inference:SetLogging",
 }
-_BEDROCK_ALSO = {"Rerank": "inference:Rank"}
+_BEDROCK_ALSO = {"Rerank": "inference:Rank", "GetFoundationModelAvailability": "inference:GetModel"}
 # Bedrock keeps its files in S3, and no conversations; the rest is for whoever runs this Sampan.
 _BEDROCK_UNNAMED = """
 inference:PutFile inference:GetFile inference:ReadFile inference:ListFiles inference:DeleteFile

@@ -89,6 +89,9 @@ IAM: Words = {
         "InvalidIdentityToken", 400, "The ID Token provided is not a valid JWT.", telling=True
     ),
     (Kind.EXPIRED, "identity token"): Word("ExpiredTokenException", 400, "Token must be redeemed in time: it expired."),
+    (Kind.INVALID, "denial"): Word(
+        "InvalidAuthorizationMessageException", 400, "The message is not an authorization message of this account."
+    ),
     (Kind.DENIED, "assume role"): Word(
         "AccessDenied", 403, "The caller is not authorized to perform: sts:AssumeRole on this resource"
     ),

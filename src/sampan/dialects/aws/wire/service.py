@@ -229,6 +229,11 @@ class ServiceDialect:
             if not begun:
                 raise
             yield self._refusal(protocol, fault)
+        except Exception:
+            # Our mistake: told as such, and raised again for the log.
+            if begun:
+                yield self._refusal(protocol, Fault(Kind.INTERNAL, "server"))
+            raise
         finally:
             await events.aclose()
 

@@ -8,8 +8,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
-from sampan.dialects.aws.wire import dates
-from sampan.dialects.aws.wire.actions import ACTIONS
+from sampan.dialects.aws.wire import dates, denials
 from sampan.kernel import limits
 from sampan.kernel.fault import Fault, Kind
 
@@ -127,9 +126,8 @@ def tell(words: Words, fault: Fault) -> tuple[Word, str]:
     word = words.get((fault.kind, fault.noun), words[Kind.INTERNAL, "server"])
     if fault.kind is Kind.SKEWED and "server_time_ms" in fault.facts:
         return word, _skew(str(fault.facts.get("request_time", "")), int(fault.facts["server_time_ms"]))
-    if (fault.kind, fault.noun) == (Kind.DENIED, "action") and "action" in fault.facts:
-        action, path = ACTIONS.called(str(fault.facts["action"])), fault.facts.get("path") or "*"
-        return word, f"The caller is not authorized to perform: {action} on resource: {path}"
+    if (fault.kind, fault.noun) == (Kind.DENIED, "action") and "denial" in fault.facts:
+        return word, denials.sentence(fault.facts["denial"])
     if word.telling and fault.why:
         return word, fault.why
     return word, word.text.format_map(_Facts(fault.facts))

@@ -1,0 +1,190 @@
+"""The port `Engine` over models on this machine: each in a process of its own, shared by all workers.
+
+A host (`llm_host`) says where the process of a model listens; all else goes between this worker and that process. What
+the library says is wrong becomes a Fault.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from collections.abc import AsyncIterator, Iterator, Sequence
+from pathlib import Path
+from typing import TypeVar
+
+import msgspec
+
+from sampan.engines.llm_host import Report, Wanted, host_socket
+from sampan.kernel.asking import (
+    Abilities,
+    Ask,
+    Condition,
+    Embedding,
+    ModelRef,
+    Piece,
+    Ranking,
+    Standing,
+    Tokens,
+)
+from sampan.kernel.fault import Fault, Kind
+from sampan.llm import facts, settings
+from sampan.llm.client import Client
+from sampan.llm.errors import (
+    AbsentError,
+    AnswerError,
+    BusyError,
+    GoneError,
+    LlmError,
+    ModelError,
+    PromptError,
+    RequestError,
+)
+from sampan.llm.values import EmbedWish, RankWish
+
+RETRY_S = 1.0  # when to come back after a process died
+TRIES = 3  # a process may retire just when it is asked
+
+T = TypeVar("T")
+
+
+class LocalEngine:
+    """Implements `kernel.ports.Engine` for one worker process: to be used on one event loop."""
+
+    def __init__(self, run: Path) -> None:
+        """`run` is the folder that the host was given."""
+        self._run = run
+        self._host: Client[Piece] | None = None
+        self._clients: dict[tuple[str, str], Client[Piece]] = {}
+        self._connecting = asyncio.Lock()
+
+    async def generate(self, model: ModelRef, ask: Ask) -> AsyncIterator[Piece]:
+        """See the port."""
+        with _faults():
+            for turn in range(TRIES):
+                client = await self._client(model)
+                try:
+                    pieces = client.pieces(ask, adapter=model.adapter)
+                    async with contextlib.aclosing(pieces):  # type: ignore[type-var]
+                        async for piece in pieces:
+                            yield piece
+                    return
+                except GoneError as gone:
+                    if gone.died or turn == TRIES - 1:
+                        raise
+
+    async def embed(
+        self,
+        model: ModelRef,
+        texts: Sequence[str | tuple[int, ...]],
+        *,
+        instruction: str = "",
+        dimensions: int | None = None,
+        shorten: bool = True,
+    ) -> Embedding:
+        """See the port."""
+        return await self._call(model, "embed", EmbedWish(tuple(texts), instruction, dimensions, shorten), Embedding)
+
+    async def rank(self, model: ModelRef, query: str, documents: Sequence[str], *, instruction: str = "") -> Ranking:
+        """See the port."""
+        return await self._call(model, "rank", RankWish(query, tuple(documents), instruction), Ranking)
+
+    async def tokenize(self, model: ModelRef, ask: Ask) -> Tokens:
+        """See the port."""
+        return await self._call(model, "tokenize", ask, Tokens)
+
+    async def detokenize(self, model: ModelRef, tokens: Sequence[int]) -> str:
+        """See the port."""
+        return await self._call(model, "detokenize", list(tokens), str)
+
+    async def abilities(self, model: ModelRef) -> Abilities:
+        """See the port."""
+        with _faults():
+            found = await asyncio.to_thread(facts.abilities, Path(model.source), settings.read(model.settings))
+        return msgspec.convert(msgspec.to_builtins(found), Abilities)
+
+    async def condition(self, model: ModelRef) -> Condition:
+        """See the port."""
+        with _faults():
+            report = await self._ask_host("report", model, Report)
+        state = report.state
+        return Condition(
+            Standing(report.standing),
+            why=report.why,
+            progress=report.progress,
+            memory_bytes=state.memory_bytes,
+            running=state.running,
+            waiting=state.waiting,
+            cache_share=state.cache_share,
+            tokens_per_s=state.tokens_per_s,
+        )
+
+    async def load(self, model: ModelRef) -> None:
+        """See the port."""
+        with _faults():
+            await self._ask_host("where", model, str)
+
+    async def unload(self, model: ModelRef) -> None:
+        """See the port."""
+        with _faults():
+            await self._ask_host("unload", model, type(None))
+
+    def close(self) -> None:
+        """Let go of all connections; what is under way is given up."""
+        for client in (self._host, *self._clients.values()):
+            if client is not None:
+                client.close()
+
+    async def _call(self, model: ModelRef, verb: str, body: object, into: type[T]) -> T:
+        with _faults():
+            for turn in range(TRIES):
+                client = await self._client(model)
+                try:
+                    return await client.call(verb, body, into, adapter=model.adapter)
+                except GoneError as gone:
+                    if gone.died or turn == TRIES - 1:
+                        raise
+        raise AssertionError
+
+    async def _client(self, model: ModelRef) -> Client[Piece]:
+        """A connection to the model's process, which is started if it is not there."""
+        key = (model.source, repr(sorted(model.settings.items())))
+        client = self._clients.get(key)
+        if client is None or not client.open:
+            path = await self._ask_host("where", model, str)
+            client = self._clients.get(key)
+            if client is None or not client.open:  # nobody else has connected meanwhile
+                client = self._clients[key] = await Client.connect(Path(path), Piece)
+        return client
+
+    async def _ask_host(self, verb: str, model: ModelRef, into: type[T]) -> T:
+        async with self._connecting:
+            if self._host is None or not self._host.open:
+                self._host = await Client.connect(host_socket(self._run), Piece)
+            host = self._host
+        return await host.call(verb, Wanted(model.source, dict(model.settings)), into)
+
+
+@contextlib.contextmanager
+def _faults() -> Iterator[None]:
+    """The library's errors in the waist's words."""
+    try:
+        yield
+    except LlmError as error:
+        raise _fault(error) from error
+
+
+def _fault(error: LlmError) -> Fault:
+    why = str(error)
+    if isinstance(error, PromptError):
+        return Fault(Kind.TOO_LARGE, "prompt", why, tokens=error.tokens, tokens_max=error.tokens_max)
+    if isinstance(error, RequestError):
+        return Fault(Kind.INVALID, "request", why, field=error.field)
+    if isinstance(error, AbsentError):
+        return Fault(Kind.MISSING, "model", why)
+    if isinstance(error, ModelError):
+        return Fault(Kind.INVALID, "model", why)
+    if isinstance(error, BusyError):
+        return Fault(Kind.UNAVAILABLE, "model", why, retry_after_s=error.retry_after_s or RETRY_S)
+    if isinstance(error, AnswerError):
+        return Fault(Kind.UNAVAILABLE, "answer", why)
+    return Fault(Kind.UNAVAILABLE, "model", why, retry_after_s=RETRY_S)
