@@ -48,3 +48,15 @@ def test_bfloat16_stays_near(models, name):
     theirs = reference.logits(folder, tokens, torch.bfloat16).float()
     # No further from the truth than transformers' own bfloat16 is, give or take.
     assert (ours - exact).abs().mean() < 1.5 * (theirs - exact).abs().mean()
+
+
+@pytest.mark.parametrize("name", ["qwen3", "llama3", "qwen2-moe"])
+def test_float16_is_nearer_than_bfloat16(models, name):
+    """Eight times as fine; what is left is PyTorch's own float16 on this processor."""
+    folder, tokens = models(name), reference.prompt(LENGTH)
+    exact, apart = reference.logits(folder, tokens), {}
+    for dtype in ("float16", "bfloat16"):
+        model = loader.load(folder, dtype=dtype)
+        cache = Cache(model.config, LENGTH, model.dtype, model.device)
+        apart[dtype] = (run(model, cache, tokens, 0, LENGTH, torch.arange(LENGTH)) - exact).abs().mean()
+    assert apart["float16"] < 0.3 * apart["bfloat16"]
