@@ -23,6 +23,8 @@ from types import MappingProxyType
 
 from sampan import __version__
 from sampan.config import Config
+from sampan.dialects.aliyun.dashscope.dialect import DashScopeDialect
+from sampan.dialects.aliyun.dashscope.later import DashScopeDoor
 from sampan.dialects.aliyun.oss.dialect import OssDialect
 from sampan.dialects.aliyun.ram import provided as ram
 from sampan.dialects.aliyun.ram.dialect import RamDialect
@@ -253,6 +255,7 @@ def dialects(config: Config) -> tuple[Dialect, ...]:
         OssDialect(config.domains, config.region_aliyun),
         RamDialect(config.region_aliyun, nonces),
         AliyunStsDialect(config.region_aliyun, nonces),
+        DashScopeDialect(),
         AnthropicDialect(),
         OpenAiDialect(),
     )
@@ -353,7 +356,7 @@ def _inference(
             engines=_engines(config),
             operator=ROOT_ACCOUNT,
             log=log,
-            doors={DOOR: OpenAiDoor()},
+            doors={DOOR: OpenAiDoor(), DashScopeDialect.name: DashScopeDoor()},
             allow=allow,
             fixed=fixed,
             fixed_aliases={alias: table.deployment.name for table in tables for alias in table.aliases},

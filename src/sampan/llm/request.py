@@ -117,8 +117,8 @@ class Request:
     priority: int = 0  # higher goes first, and may pre-empt lower
     deadline_s: float | None = None  # from now; what is there by then is the answer
     adapter: str | None = None
-    tenant: str | None = None  # on whose behalf: those who wait at one priority are served in rotation
     thinking: Thinking | None = None
+    tenant: str | None = None  # on whose behalf: those who wait at one priority are served in rotation
 
 
 @dataclass(frozen=True, slots=True)
