@@ -27,7 +27,7 @@ async def generate(context: Context, caller: Caller, command: Generate) -> Answe
     async def keep(choices: Sequence[Choice], usage: Usage) -> None:
         await turns.keep(context, caller, command, messages, answer_id, now_ms, choices[0], usage)
 
-    entry = Entry(context, caller, deployment, answer_id, sum(map(quotas.guess, questions)))
+    entry = Entry(context, caller, deployment, command.model, answer_id, sum(map(quotas.guess, questions)))
     if entry.keeps_texts:
         entry.asked = question
     usage, finish = Usage(), ""
