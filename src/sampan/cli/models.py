@@ -1,14 +1,14 @@
-"""`sampan models`: which models there are, fetch some, serve them, take them away; at once, while a server runs too."""
+"""`sampan models`: the models of this cloud, what they are called, and who may use how much of them."""
 
 from __future__ import annotations
 
 import argparse
 import asyncio
 import os
-import re
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -16,66 +16,118 @@ from rich.console import Console
 from rich.table import Table
 
 from sampan import app, config
-from sampan.cli import door, fetch
+from sampan.cli import door, fetch, serving
 from sampan.config import Config
 from sampan.kernel.caller import Caller
-from sampan.kernel.command import Command
+from sampan.kernel.command import Handlers
 from sampan.kernel.fault import Fault
-from sampan.services.inference.model import (
-    Backend,
-    Deploy,
-    EngineKind,
-    ListModels,
-    LoadModel,
-    Model,
-    SetModelAlias,
-    Standing,
-    Undeploy,
-)
+from sampan.services.inference import model
 
-# Whoever can read the data folder is the operator, and needs no key.
+# Whoever can read the data folder's key file is the operator, and needs no access key.
 OPERATOR = Caller(account="000000000000", principal="operator", key_id="")
-_WEIGHTS = ("auto", "int8", "int4")
+SECRET_VARIABLE = "SAMPAN_UPSTREAM_KEY"  # noqa: S105 - its name
 
 
 def add(subparsers: Any) -> None:
     """Add the command to the program's."""
     parser: argparse.ArgumentParser = subparsers.add_parser(
         "models",
-        help="list, fetch, serve and take away models",
-        description="Models that every door answers with. Works while the server runs, at once.",
+        help="fetch, serve, name and limit models, and see who used what",
+        description="What is changed here lasts, and a running server knows it at once. "
+        "Models of the configuration file are listed, and changed there.",
     )
     actions = parser.add_subparsers(dest="action", required=True, metavar="ACTION")
-    listing = actions.add_parser("ls", help="list models, and how they do")
-    pulling = actions.add_parser("pull", help="fetch a model from Hugging Face (or HF_ENDPOINT), and serve it")
-    pulling.add_argument("source", metavar="NAME", help="the repository: Qwen/Qwen3-0.6B")
-    pulling.add_argument("--revision", help="a branch, a tag or a commit (default: the newest)")
-    running = actions.add_parser("run", help="serve a model, and load it now if a server runs")
-    running.add_argument("source", metavar="MODEL", help="a folder, a .gguf file, an upstream's URL, or a name from ls")
-    for action in (pulling, running):
-        action.add_argument("--name", help="what it is called (default: by its source)")
-        action.add_argument("--alias", action="append", default=[], help="another name for it, again and again")
-        action.add_argument("--weights", choices=_WEIGHTS, default="auto", help="how its weights are kept")
-    running.add_argument("--adapter", metavar="FOLDER", help="a LoRA adapter over the model MODEL, as one of its own")
-    running.add_argument("--upstream-name", default="", help="what an upstream calls the model")
-    running.add_argument("--key-from", metavar="VARIABLE", help="the environment variable with the upstream's key")
-    stopping = actions.add_parser("stop", help="give a model's memory back; it loads again when it is asked")
-    removing = actions.add_parser("rm", help="take a model away; files of a folder of yours stay")
-    for action in (stopping, removing):
-        action.add_argument("name")
-    for action in (listing, pulling, running, stopping, removing):
+    _add_models(actions)
+    _add_use(actions)
+    for action in actions.choices.values():
         config.add_flags(action, "data")
+
+
+def _add_models(actions: Any) -> None:
+    actions.add_parser("ls", help="list models, their other names, and whether they are in memory")
+    serving.add(actions)
+    adding = actions.add_parser("add", help="make a model available", epilog=f"{SECRET_VARIABLE} is an upstream's key.")
+    adding.add_argument("name")
+    adding.add_argument("source", nargs="*", help="a folder, a .gguf file or a base URL; more to fall back on")
+    adding.add_argument("--base", default="", help="instead of a source: the model that --adapter is for")
+    adding.add_argument("--adapter", default="", metavar="FOLDER", help="a LoRA adapter")
+    adding.add_argument("--upstream-name", default="", metavar="NAME", help="what it is called there")
+    adding.add_argument(
+        "--set", action="append", default=[], metavar="NAME=VALUE", type=_setting, help="for its engine"
+    )
+    adding.add_argument("--warm", action="store_true", help="load it when the server starts")
+    adding.add_argument("--private", action="store_true", help="for the root's account alone")
+    adding.add_argument("--keep-s", type=int, metavar="SECONDS", help="how long it stays in memory unasked")
+    adding.add_argument("--description", default="")
+    adding.add_argument("--replace", action="store_true", help="if there is one of that name already")
+    for name, help_text in (
+        ("rm", "take a model away; its files stay, unless `pull` has fetched them"),
+        ("load", "load a model now"),
+        ("unload", "give a model's memory back"),
+        ("unalias", "take another name away"),
+    ):
+        actions.add_parser(name, help=help_text).add_argument("name")
+    alias = actions.add_parser("alias", help="let a model be asked for by another name, too")
+    alias.add_argument("alias")
+    alias.add_argument("name", help="the model")
+
+
+def _add_use(actions: Any) -> None:
+    quota = actions.add_parser("quota", help="limit accounts, keys and models; without a limit, take it away")
+    for name in ("account", "key", "model"):
+        quota.add_argument(f"--{name}", default="", help="whom it is for (default: all together)")
+    quota.add_argument("--requests", type=int, metavar="N", help="requests a minute")
+    quota.add_argument("--tokens", type=int, metavar="N", help="tokens a minute, of prompts and answers")
+    quota.add_argument("--in-flight", type=int, metavar="N", help="requests at once")
+    actions.add_parser("quotas", help="list limits")
+    price = actions.add_parser("price", help="say what a million tokens of a model cost from now on")
+    for name in ("name", "currency", "prompt", "answer"):
+        price.add_argument(name)
+    price.add_argument("--shared", help="for prompt tokens that were in the cache (default: as others)")
+    actions.add_parser("prices", help="list prices")
+    usage = actions.add_parser("usage", help="who used what, by day")
+    usage.add_argument("--account", default="*", help="(default: all)")
+    usage.add_argument("--days", type=int, default=30, help="how many, up to today (default: 30)")
+    logging = actions.add_parser("logging", help="which requests are written to the request log")
+    logging.add_argument("share", type=float, help="from 0 (none) to 1 (all)")
+    logging.add_argument("--texts", action="store_true", help="with what was asked and said, secrets masked")
+    log = actions.add_parser("log", help="list the request log, newest first")
+    log.add_argument("--account", default="", help="(default: all)")
+    log.add_argument("--limit", type=int, default=100)
+
+
+def _setting(text: str) -> tuple[str, str | int | float | bool]:
+    name, equals, value = text.partition("=")
+    if not name or not equals:
+        raise ValueError
+    if value in ("true", "false"):
+        return name, value == "true"
+    for kind in (int, float):
+        try:
+            return name, kind(value)
+        except ValueError:
+            continue
+    return name, value
 
 
 def run(args: argparse.Namespace) -> int:
     """Exit code 1, with one line, if it cannot be done."""
     try:
-        settings = config.load(vars(args), os.environ, Path.cwd())
+        settings = config.load({"config": args.config, "data": args.data}, os.environ, Path.cwd())
         settings = replace(settings, data=settings.data.absolute())
         running = door.running_on(settings) is not None
         with app.open_inference(settings, running=running) as inference:
-            asyncio.run(_Action(settings, inference.handlers, running).take(args))
-            return 0
+            found = asyncio.run(_ask(inference.handlers, _commands(args, settings, running)))
+        if args.action == "rm":
+            fetch.forget(args.name, settings.data / "models")
+        show = _SHOWN.get(args.action)
+        if show is not None:
+            _print(*show(found))
+        if args.action in serving.ACTIONS:
+            print(serving.told(found, running), file=sys.stderr)
+        elif args.action == "ls" and not found:
+            print(serving.NONE_YET, file=sys.stderr)
+        return 0
     except (config.Misconfigured, app.Trouble, fetch.Unfetched) as trouble:
         print(f"sampan models: {trouble}", file=sys.stderr)
     except Fault as fault:
@@ -83,102 +135,167 @@ def run(args: argparse.Namespace) -> int:
     return 1
 
 
-class _Action:
-    """One call of the command."""
-
-    def __init__(self, settings: Config, handlers: Any, running: bool) -> None:
-        self._settings, self._handlers, self._running = settings, handlers, running
-
-    async def _ask(self, command: Command) -> Any:
-        return await self._handlers[type(command)](OPERATOR, command)
-
-    async def take(self, args: argparse.Namespace) -> None:
-        """Do what was asked. Raises Fault, Trouble, Unfetched."""
-        match args.action:
-            case "ls":
-                _show(await self._ask(ListModels(conditions=True)))
-            case "pull":
-                folder = fetch.fetch(args.source, args.revision, self._settings.data / "models")
-                print(f"{args.source} is in {folder}")
-                await self._serve(args.name or args.source, args, folder=folder)
-            case "run":
-                await self._run(args)
-            case "stop":
-                await self._ask(LoadModel(model=args.name, loaded=False))
-            case "rm":
-                await self._ask(Undeploy(model=args.name))
-                fetch.forget(args.name, self._settings.data / "models")
-
-    async def _run(self, args: argparse.Namespace) -> None:
-        path = _path(args.source)
-        if args.adapter:
-            adapter = _path(args.adapter)
-            name = args.name or adapter.name
-            await self._ask(Deploy(model=name, base=args.source, adapter=str(adapter), replace=True))
-            await self._told(name, args.alias)
-        elif args.source.startswith(("http://", "https://")):
-            name = args.name or args.upstream_name or re.sub(r"^https?://|[/:].*$", "", args.source)
-            secret = os.environ.get(args.key_from or "", "")
-            backend = Backend(EngineKind.OPENAI, args.source, args.upstream_name or name, secret)
-            await self._ask(Deploy(model=name, backends=(backend,), replace=True))
-            await self._told(name, args.alias)
-        elif path.exists():
-            await self._serve(args.name or (path.stem if path.suffix == ".gguf" else path.name), args, path)
-        else:
-            await self._told(args.source, args.alias)
-
-    async def _serve(self, name: str, args: argparse.Namespace, folder: Path) -> None:
-        given: dict[str, str | int | float | bool] = {} if args.weights == "auto" else {"weights": args.weights}
-        backend = Backend(EngineKind.LOCAL, str(folder), settings=given)
-        await self._ask(Deploy(model=name, backends=(backend,), replace=True))
-        await self._told(name, args.alias)
-
-    async def _told(self, name: str, aliases: Sequence[str]) -> None:
-        """Load it, if there is a server to load it for, give it its other names, and say how to ask it."""
-        for alias in aliases:
-            await self._ask(SetModelAlias(model=name, alias=alias))
-        if self._running:
-            await self._ask(LoadModel(model=name))
-            print(f"{name} is ready: sampan chat {name}")
-        else:
-            print(f"{name} will be served by the next `sampan up`; sampan chat {name} talks to it now")
+async def _ask(handlers: Handlers, commands: Iterable[model.Command]) -> Any:
+    """Run them all, and give what the last one gave."""
+    found = None
+    for command in commands:
+        found = await handlers[type(command)](OPERATOR, command)
+    return found
 
 
-def _path(text: str) -> Path:
-    return Path(text).expanduser().absolute()
+# --- what is asked ----------------------------------------------------------------------------------------------------
 
 
-def _show(models: Sequence[Model]) -> None:
-    """A table, each deployment once."""
-    own = [model for model in models if model.name == model.deployment.name]
-    if not own:
-        print("no models yet: `sampan models run FOLDER` serves one, `sampan models pull NAME` fetches one")
-        return
-    table = Table(box=None, pad_edge=False)
-    for title in ("NAME", "DOES", "STATE", "PARAMETERS", "CONTEXT", "MEMORY", "ALSO CALLED"):
-        table.add_column(title, overflow="fold")
-    for model in own:
-        able, condition = model.abilities, model.condition
-        standing = condition.standing if condition is not None else Standing.COLD
-        why = f": {condition.why}" if condition is not None and condition.why else ""
-        table.add_row(
-            model.name,
-            str(able.task),
-            f"{standing}{why}",
-            _short(able.parameters),
-            str(able.length_max or ""),
-            _mib(condition.memory_bytes if condition is not None else 0),
-            " ".join(model.aliases),
+def _commands(args: argparse.Namespace, settings: Config, running: bool) -> Sequence[model.Command]:
+    if args.action in serving.ACTIONS:
+        return serving.commands(args, settings.data / "models", running)
+    return [_COMMANDS[args.action](args)]
+
+
+def _deploy(args: argparse.Namespace) -> model.Deploy:
+    secret = os.environ.get(SECRET_VARIABLE, "")
+    return model.Deploy(
+        model=args.name,
+        backends=tuple(_backend(source, args, secret) for source in args.source),
+        base=args.base,
+        adapter=str(Path(args.adapter).expanduser().absolute()) if args.adapter else "",
+        shared=not args.private,
+        warm=args.warm,
+        keep_s=args.keep_s,
+        description=args.description,
+        replace=args.replace,
+    )
+
+
+def _backend(source: str, args: argparse.Namespace, secret: str) -> model.Backend:
+    if source.startswith(("http://", "https://")):
+        return model.Backend(model.EngineKind.OPENAI, source, args.upstream_name, secret, dict(args.set))
+    path = str(Path(source).expanduser().absolute())
+    return model.Backend(model.EngineKind.LOCAL, path, settings=dict(args.set))
+
+
+def _usage(args: argparse.Namespace) -> model.ListUsage:
+    today = datetime.now(UTC).date()
+    first = today - timedelta(max(1, args.days) - 1)
+    return model.ListUsage(first_day=first.isoformat(), last_day=today.isoformat(), account=args.account)
+
+
+_COMMANDS: dict[str, Callable[[argparse.Namespace], model.Command]] = {
+    "ls": lambda args: model.ListModels(conditions=True),
+    "add": _deploy,
+    "rm": lambda args: model.Undeploy(model=args.name),
+    "load": lambda args: model.LoadModel(model=args.name),
+    "unload": lambda args: model.LoadModel(model=args.name, loaded=False),
+    "alias": lambda args: model.SetModelAlias(model=args.name, alias=args.alias),
+    "unalias": lambda args: model.SetModelAlias(model=args.name, alias=None),
+    "quota": lambda args: model.SetQuota(
+        quota=model.Quota(args.account, args.key, args.model, args.requests, args.tokens, args.in_flight)
+    ),
+    "quotas": lambda args: model.ListQuotas(),
+    "price": lambda args: model.SetPrice(
+        price=model.Price(args.name, args.currency, args.prompt, args.answer, args.shared)
+    ),
+    "prices": lambda args: model.ListPrices(),
+    "usage": _usage,
+    "logging": lambda args: model.SetLogging(logging=model.Logging(args.share, args.texts)),
+    "log": lambda args: model.ListLogged(account=args.account, limit=args.limit),
+}
+
+
+# --- what is shown ----------------------------------------------------------------------------------------------------
+
+_Shown = tuple[Sequence[str], Iterable[Sequence[object]]]
+
+
+def _models(found: Sequence[model.Model]) -> _Shown:
+    return ("model", "is", "for", "room", "size", "standing"), [
+        (
+            one.name,
+            one.deployment.name if one.deployment.name != one.name else _places(one.deployment),
+            one.abilities.task,
+            one.abilities.length_max or "",
+            f"{one.abilities.size_bytes / (1 << 30):.1f} GiB" if one.abilities.size_bytes else "",
+            f"{one.condition.standing} {one.condition.why}".strip() if one.condition is not None else "",
         )
-    Console(width=None if sys.stdout.isatty() else 200).print(table)
+        for one in found
+    ]
 
 
-def _short(count: int) -> str:
-    """A number of parameters as people say it: 596M, 8.2B."""
-    if count >= 1_000_000_000:
-        return f"{count / 1e9:.1f}B"
-    return f"{count / 1e6:.0f}M" if count >= 1_000_000 else str(count or "")
+def _places(deployment: model.Deployment) -> str:
+    if deployment.base:
+        return f"{deployment.base} with {deployment.adapter}"
+    return ", ".join(backend.source for backend in deployment.backends)
 
 
-def _mib(count: int) -> str:
-    return f"{count / (1 << 20):.0f} MiB" if count else ""
+def _limit(limit: int | None) -> object:
+    return "" if limit is None else limit
+
+
+_SHOWN: dict[str, Callable[[Any], _Shown]] = {
+    "ls": _models,
+    "add": lambda found: _models([found]),
+    "run": lambda found: _models([found]),
+    "pull": lambda found: _models([found]),
+    "load": lambda found: _models([found]),
+    "unload": lambda found: _models([found]),
+    "quotas": lambda found: (
+        ("account", "key", "model", "requests/min", "tokens/min", "at once"),
+        [
+            (
+                one.account or "all",
+                one.key_id or "all",
+                one.model or "all",
+                *map(_limit, (one.requests_per_minute, one.tokens_per_minute, one.in_flight)),
+            )
+            for one in found
+        ],
+    ),
+    "prices": lambda found: (
+        ("model", "currency", "prompt", "answer", "shared"),
+        [(one.model, one.currency, one.prompt, one.answer, one.shared or one.prompt) for one in found],
+    ),
+    "usage": lambda found: (
+        ("day", "account", "key", "model", "requests", "prompt", "shared", "answer", "cost"),
+        [
+            (
+                one.day,
+                one.account,
+                one.key_id,
+                one.model,
+                one.requests,
+                one.usage.prompt_tokens,
+                one.usage.shared_tokens,
+                one.usage.answer_tokens,
+                f"{one.cost} {one.currency}".strip(),
+            )
+            for one in found
+        ],
+    ),
+    "log": lambda found: (
+        ("time", "account", "key", "model", "ms", "tokens", "finish", "asked", "said"),
+        [
+            (
+                datetime.fromtimestamp(one.time_ms / 1000, UTC).isoformat(timespec="milliseconds"),
+                one.account,
+                one.key_id,
+                one.model,
+                one.ms,
+                one.usage.tokens,
+                one.finish,
+                one.asked,
+                one.said,
+            )
+            for one in found
+        ],
+    ),
+}
+
+
+def _print(heads: Sequence[str], rows: Iterable[Sequence[object]]) -> None:
+    table = Table(box=None, pad_edge=False)
+    for head in heads:
+        table.add_column(head, overflow="fold")
+    for row in rows:
+        # What others wrote is no markup, and no sequence that a terminal obeys.
+        table.add_row(*("".join(c if c.isprintable() else " " for c in str(cell)) for cell in row))
+    Console(markup=False, highlight=False).print(table)
