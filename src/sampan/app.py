@@ -50,7 +50,6 @@ from sampan.engines.credentials import Credentials
 from sampan.engines.digests import LibraryDigests
 from sampan.engines.folder import DataFolder, FolderError
 from sampan.engines.limiter import FileLimiter
-from sampan.engines.llm_host import hosting
 from sampan.engines.llm_local import LocalEngine
 from sampan.engines.llm_upstream import UpstreamEngine
 from sampan.engines.nonces import NonceTable
@@ -165,16 +164,6 @@ def prepare(config: Config) -> Iterator[Prepared]:
 
 
 @contextlib.contextmanager
-def models(prepared: Prepared) -> Iterator[None]:
-    """Keep models in memory for the workers, as they ask for them. Raises Trouble."""
-    config = prepared.config
-    with contextlib.ExitStack() as stack:
-        with _troubles(config):
-            stack.enter_context(hosting(_counters_folder(config), config.models_memory or None))
-        yield
-
-
-@contextlib.contextmanager
 def open_identity(config: Config) -> Iterator[Identity]:
     """The identity service of a data folder, whether or not a server runs on it. Raises Trouble."""
     with _troubles(config):
@@ -222,6 +211,21 @@ def open_inference(config: Config, *, running: bool) -> Iterator[Inference]:
                 beside.enter_context(llm_host.hosting(runs, config.models_memory or None))
             log = logging.getLogger("sampan")
             yield _inference(config, 0, SystemClock().now_ms(), store, lambda caller, command: None, log)
+
+
+@contextlib.contextmanager
+def open_files(config: Config) -> Iterator[Iterator[tuple[str, bool]]]:
+    """Each blob that the files of models' APIs refer to, and whether it is there; whether or not a server runs on the
+    data folder. Raises Trouble."""
+    with _troubles(config):
+        DataFolder.check(config.data)
+        store = SqliteStore(config.data / "store")
+    try:
+        log, now_ms = logging.getLogger("sampan"), SystemClock().now_ms()
+        with _troubles(config):
+            yield _inference(config, 0, now_ms, store, lambda caller, command: None, log).referred_blobs()
+    finally:
+        store.close()
 
 
 def _root(config: Config) -> Credentials:

@@ -63,7 +63,8 @@ def used(server: Server) -> list[Metered]:
 
 def told(server: Server, command: Command) -> Any:
     """What the operator is told by a command, beside the running server."""
-    with app.open_inference(config.load({"data": str(server.data)}, {}, server.data)) as inference:
+    settings = config.load({"data": str(server.data)}, {}, server.data)
+    with app.open_inference(settings, running=server.running) as inference:
         return asyncio.run(inference.handlers[type(command)](ROOT, command))  # type: ignore[arg-type]
 
 
@@ -206,14 +207,14 @@ def test_a_kill_loses_no_line_of_a_batch_and_no_turn_and_seconds_of_use(models_f
     data = tmp_path / "data"
     data.mkdir()
     (data / "sampan.toml").write_text(TABLES.format(folder=models_folder))
-    names = [f"n{number}" for number in range(240)]
+    names = [f"n{number}" for number in range(160)]
     with Server(data, "--workers", "2", "--model", "tiny") as server:
         key, _ = api_keys(data)
         api = client(server, key)
         first = say(api, "Hello").usage
         kept = api.responses.create(model="tiny", input="a word", max_output_tokens=16)
         until(lambda: sum(row.requests for row in used(server)) == 2, "use")
-        batch = batch_of(api, names, max_tokens=64, ignore_eos=True)
+        batch = batch_of(api, names, max_tokens=48, ignore_eos=True)
         until(lambda: api.batches.retrieve(batch.id).request_counts.completed >= 5, "a line")
         for worker in server.workers():
             os.kill(worker, signal.SIGKILL)
@@ -229,10 +230,10 @@ def test_a_kill_loses_no_line_of_a_batch_and_no_turn_and_seconds_of_use(models_f
         done = until(
             lambda: (found := api.batches.retrieve(batch.id)).status in ("completed", "failed") and found, "the end"
         )
-        assert (done.status, done.request_counts.completed, done.request_counts.total) == ("completed", 240, 240)
+        assert (done.status, done.request_counts.completed, done.request_counts.total) == ("completed", 160, 160)
         lines = [json.loads(text) for text in api.files.content(done.output_file_id).text.splitlines()]
         assert [one["custom_id"] for one in lines] == names
-        assert all(one["response"]["body"]["usage"]["completion_tokens"] == 64 for one in lines)
+        assert all(one["response"]["body"]["usage"]["completion_tokens"] == 48 for one in lines)
         assert api.responses.create(model="tiny", input="go on", previous_response_id=kept.id, max_output_tokens=16)
         # Of what was told before, seconds may be lost, and what was written is.
         assert before.requests >= 2 and before.usage.prompt_tokens >= first.prompt_tokens

@@ -217,8 +217,8 @@ def contents(config: Config, *, thorough: bool) -> Iterator[Finding]:
         with app.open_objects(config) as objects:
             yield blobs("blobs", objects.referred_blobs(), within_s)
         if (config.data / "files").is_dir():
-            with app.open_inference(config) as inference:
-                yield blobs("files", inference.referred_blobs(), within_s)
+            with app.open_files(config) as referred:
+                yield blobs("files", referred, within_s)
     except app.Trouble as trouble:
         yield Finding("data folder", BROKEN, str(trouble), "use the Sampan that wrote it, or another folder: --data")
 
