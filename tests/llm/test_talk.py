@@ -186,6 +186,19 @@ def test_a_shape_waits_until_reasoning_is_over(talk):
     assert text(said(talk, shape=Shape("choice", '["ja", "nein"]'))) in ("ja", "nein")
 
 
+def test_a_model_that_always_reasons_keeps_to_a_shape_afterwards(talk, tmp_path):
+    folder = folders.chat(tmp_path / "thinker")
+    config = json.loads((folder / "tokenizer_config.json").read_text())
+    before, _, _ = folders.TEMPLATE.partition("{%- if enable_thinking")
+    config["chat_template"] = before + "{{- '<think>\\n' }}{%- endif %}"
+    (folder / "tokenizer_config.json").write_text(json.dumps(config))
+    thinker = Talk(talk.engine, folder)
+    assert talk.text(thinker.tokens(Ask(messages=user())).ids).endswith("<think>\n")
+    shape = Shape("choice", '["ja", "nein"]')
+    assert text(said(thinker, shape=shape, thinking_tokens_max=5)) in ("ja", "nein")
+    assert text(said(thinker, shape=shape, sampling={"tokens_max": 20, "ignore_end": True}), "reasoning")
+
+
 def test_reasoning_is_ended_by_its_limit_alone(talk):
     """What the model says before the limit is what it says without one."""
     begun = (*user(), Message("assistant", (Part(text="<think>\n"),)))
