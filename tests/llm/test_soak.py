@@ -105,7 +105,7 @@ class Load:
             if update.finished is None:
                 continue
             self.ends[update.finished] += 1
-            if update.finished == "error":
+            if update.finished in ("error", "refused"):
                 mad = (update.request_id in self.mad or request.sampling.beams) and "finite" in update.why
                 assert mad or "places for adapters" in update.why or "grammar" in update.why, (update.why, request)
             self.left[update.request_id] -= 1
@@ -172,7 +172,7 @@ def test_anything_at_once_ends_well(models, adapters, bytewise, seconds):
         assert resident() - warm < GROWTH_MAX
     assert engine.metrics.preemptions > 0
     assert {"length", "stop", "cancelled", "deadline", "error"} <= set(load_.ends), load_.ends
-    assert set(load_.refused) == {"RequestError", "BusyError"}
+    assert set(load_.refused) == {"RequestError", "PromptError", "BusyError"}
     assert list(engine.run([probe])[0][0].tokens) == expected
 
 
@@ -187,5 +187,5 @@ def test_bad_schemas_are_refused_before_they_are_asked(models, bytewise):
     broken = Request((5, 6), Sampling(grammar=Grammar("no grammar at all"), tokens_max=5))
     sane = Request(tuple(reference.prompt(9)), Sampling(temperature=0, tokens_max=5, ignore_end=True))
     ends = engine.run([broken, sane])
-    assert ends[0][0].finished == "error"
+    assert ends[0][0].finished == "refused"
     assert list(ends[1][0].tokens) == reference.greedy(models("llama3", **SHAPE), list(sane.prompt), 5)
