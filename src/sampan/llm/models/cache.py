@@ -72,8 +72,3 @@ class Cache:
         """Copy slots in all layers."""
         for tensor in self._tensors:
             tensor[:, target] = tensor[:, source]
-
-    def wipe(self, slots: Tensor) -> None:
-        """Make slots blank."""
-        for tensor in self._tensors:
-            tensor[:, slots] = 0
