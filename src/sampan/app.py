@@ -47,6 +47,7 @@ from sampan.engines.credentials import Credentials
 from sampan.engines.digests import LibraryDigests
 from sampan.engines.folder import DataFolder, FolderError
 from sampan.engines.limiter import FileLimiter
+from sampan.engines.llm_host import hosting
 from sampan.engines.llm_local import LocalEngine
 from sampan.engines.llm_upstream import UpstreamEngine
 from sampan.engines.nonces import NonceTable
@@ -146,6 +147,16 @@ def prepare(config: Config) -> Iterator[Prepared]:
 
 
 @contextlib.contextmanager
+def models(prepared: Prepared) -> Iterator[None]:
+    """Keep models in memory for the workers, as they ask for them. Raises Trouble."""
+    config = prepared.config
+    with contextlib.ExitStack() as stack:
+        with _troubles(config):
+            stack.enter_context(hosting(_counters_folder(config), config.models_memory or None))
+        yield
+
+
+@contextlib.contextmanager
 def open_identity(config: Config) -> Iterator[Identity]:
     """The identity service of a data folder, whether or not a server runs on it. Raises Trouble."""
     with _troubles(config):
@@ -154,6 +165,20 @@ def open_identity(config: Config) -> Iterator[Identity]:
     try:
         with _troubles(config):
             yield _identity(config, store)
+    finally:
+        store.close()
+
+
+@contextlib.contextmanager
+def open_inference(config: Config) -> Iterator[Inference]:
+    """The models of a data folder, whether or not a server runs on it. Raises Trouble."""
+    with _troubles(config):
+        DataFolder.check(config.data)
+        store = SqliteStore(config.data / "store")
+    try:
+        with _troubles(config):
+            now_ms = SystemClock().now_ms()
+            yield _inference(config, 0, now_ms, store, lambda caller, command: None, logging.getLogger("sampan"))
     finally:
         store.close()
 
@@ -276,7 +301,7 @@ def worker(prepared: Prepared, parent: int) -> Gateway:
     def allow(caller: Caller, command: Command) -> None:
         guard.allow(caller, command)
 
-    inference = _inference(prepared, store, allow, log)
+    inference = _inference(config, prepared.run, prepared.started_ms, store, allow, log)
     guard = Guard(
         {"objects": objects.owned, "identity": identity.owned, "inference": inference.owned},
         identity.standing,
@@ -333,21 +358,22 @@ def worker(prepared: Prepared, parent: int) -> Gateway:
 
 
 def _inference(
-    prepared: Prepared,
+    config: Config,
+    run: int,
+    started_ms: int,
     store: SqliteStore,
     allow: Callable[[Caller, Command], None],
     log: logging.Logger,
 ) -> Inference:
-    config, chance = prepared.config, SystemChance()
-    tables = config.models.values()
+    tables, chance = config.models.values(), SystemChance()
     fixed = {
-        table.deployment.name: replace(table.deployment, account=ROOT_ACCOUNT, created_ms=prepared.started_ms)
+        table.deployment.name: replace(table.deployment, account=ROOT_ACCOUNT, created_ms=started_ms)
         for table in tables
     }
     return Inference(
         InferenceContext(
             store=store,
-            blobs=DiskBlobs(config.data / "files", prepared.run, chance),
+            blobs=DiskBlobs(config.data / "files", run, chance),
             clock=SystemClock(),
             chance=chance,
             digests=LibraryDigests(),

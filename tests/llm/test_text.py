@@ -12,7 +12,7 @@ from tokenizers import normalizers
 from sampan.llm.chat import ChatTemplate
 from sampan.llm.errors import ModelError, RequestError
 from sampan.llm.text import Text
-from tests.llm.languages import LANGUAGES, TEXTS
+from tests.tongues import LANGUAGES, TEXTS
 
 
 def streamed(text: Text, tokens) -> list[str]:
