@@ -119,8 +119,34 @@ def test_a_quota_holds_over_all_workers(cloud: Cloud) -> None:
     for thread in threads:
         thread.join()
     drained = (time.monotonic() - begun) / 10  # six a minute
+    told(cloud.server, SetQuota(quota=Quota(account="", model="tuned")))
     assert len(said) == 16
     assert 6 <= said.count(200) <= 6 + drained + 1
+
+
+def test_a_client_that_leaves_gives_its_place_back_at_once(cloud: Cloud) -> None:
+    told(cloud.server, SetQuota(quota=Quota(account="", model="tuned", in_flight=1)))
+    api = client(cloud.server, cloud.key)
+    try:
+        for _ in range(3):
+            stream = say(api, "Hello", model="tuned", stream=True, max_tokens=2000, extra_body={"ignore_eos": True})
+            next(iter(stream))
+            with pytest.raises(openai.RateLimitError):
+                say(api, "Hi", model="tuned")
+            stream.close()
+            left = time.monotonic()
+            until(lambda: answers(lambda: say(api, "Hi", model="tuned", max_tokens=1)), "a place")
+            assert time.monotonic() - left < 2  # 0.1 and an answer, on a machine that does other things too
+    finally:
+        told(cloud.server, SetQuota(quota=Quota(account="", model="tuned")))
+
+
+def answers(call: Callable[[], Any]) -> bool:
+    try:
+        call()
+    except openai.RateLimitError:
+        return False
+    return True
 
 
 # --- a server of one's own, to be killed ------------------------------------------------------------------------------
@@ -161,3 +187,9 @@ def test_a_kill_loses_no_line_of_a_batch_and_no_turn_and_seconds_of_use(models_f
         # Of what was told before, seconds may be lost, and what was written is.
         assert before.requests >= 2 and before.usage.prompt_tokens >= first.prompt_tokens
         until(lambda: used(server)[0].requests > before.requests, "more use")
+        # A stop loses nothing.
+        time.sleep(1.5)
+        before = used(server)[0]
+        say(api, "Bye")
+        server.stop()
+        assert used(server)[0].requests == before.requests + 1
