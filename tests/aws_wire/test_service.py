@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import gzip
+import hashlib
+import hmac
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -13,6 +15,7 @@ from botocore.eventstream import EventStreamBuffer
 
 from sampan.dialects.aws.wire import dates
 from sampan.dialects.aws.wire.service import ServiceDialect
+from sampan.dialects.aws.wire.sigv4 import SigV4, normalized_path
 from sampan.gateway.contract import FAULTS
 from sampan.gateway.dispatch import Dispatcher
 from sampan.kernel.caller import ApiKey, Caller
@@ -160,12 +163,12 @@ def test_no_such_operation(door: ServiceDialect, request_: Sent, protocol: str, 
 # --- signatures and bodies --------------------------------------------------------------------------------------------
 
 
-def signed_like_other_sdks(digest: str, body: bytes, door: str = "lambda") -> Sent:
+def signed_like_other_sdks(digest: str, body: bytes, door: str = "lambda", **more: str) -> Sent:
     """SDKs of other languages say the body's digest in a header; botocore does so when it is given one."""
     api = client(door)
 
     def put(params: dict[str, Any], **_: Any) -> None:
-        params["headers"]["X-Amz-Content-SHA256"] = digest
+        params["headers"] |= {"X-Amz-Content-SHA256": digest, **more}
 
     api.meta.events.register("before-call", put)
     if door == "ebs":
@@ -175,8 +178,6 @@ def signed_like_other_sdks(digest: str, body: bytes, door: str = "lambda") -> Se
 
 
 def test_a_digest_in_a_header_is_verified_before_the_body_and_holds_for_it() -> None:
-    import hashlib
-
     good = signed_like_other_sdks(hashlib.sha256(b"{}").hexdigest(), b"{}")
     call, asked = ask(LAMBDA, good)
     assert (call.caller.key_id, asked.params["Payload"]) == ("AK", b"{}")
@@ -188,6 +189,22 @@ def test_only_where_the_model_says_so_is_a_body_left_out_of_the_signature() -> N
     assert ask(EBS, signed_like_other_sdks("UNSIGNED-PAYLOAD", b"block", "ebs"))[1].params["BlockData"] == b"block"
     reply = refusal(LAMBDA, signed_like_other_sdks("UNSIGNED-PAYLOAD", b"{}"))
     assert error(reply, "rest-json")[:2] == (403, "IncompleteSignatureException")
+
+
+def test_a_body_whose_chunks_are_signed() -> None:
+    """What S3 takes, other services take as well: each chunk is verified as it comes."""
+    digest = "STREAMING-AWS4-HMAC-SHA256-PAYLOAD"
+    head = signed_like_other_sdks(digest, b"", **{"X-Amz-Decoded-Content-Length": "7"})
+    seal = SigV4("lambda", normalized_path).verify_header(head.request(), toys.KEYS, NOW_MS).seal
+    assert seal is not None
+    signature, body = seal.signature, b""
+    for chunk in (b'{"a"', b":1}", b""):
+        lines = ("AWS4-HMAC-SHA256-PAYLOAD", seal.timestamp, seal.scope, signature)
+        hashes = (hashlib.sha256(b"").hexdigest(), hashlib.sha256(chunk).hexdigest())
+        signature = hmac.new(seal.signing_key, "\n".join((*lines, *hashes)).encode(), "sha256").hexdigest()
+        body += b"%x;chunk-signature=%s\r\n%s\r\n" % (len(chunk), signature.encode(), chunk)
+    assert ask(LAMBDA, with_body(head, body))[1].params["Payload"] == b'{"a":1}'
+    assert error(refusal(LAMBDA, with_body(head, body.replace(b":1", b":2"))), "rest-json")[0] == 403
 
 
 def test_paths_are_encoded_twice_in_a_signature() -> None:
