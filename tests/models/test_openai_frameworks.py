@@ -13,11 +13,12 @@ from typing import Any
 import openai
 import pytest
 
-from tests.clients.apart import python_with
+from tests.clients.apart import INSTALL_S_MAX, python_with
 from tests.clients.remote import Remote
 from tests.models.conftest import Cloud
 from tests.models.test_openai import WEATHER
 
+pytestmark = pytest.mark.timeout(INSTALL_S_MAX + 180)
 REQUIREMENTS = (
     "langchain-openai>=1",
     "llama-index-llms-openai-like>=0.5",
