@@ -24,6 +24,7 @@ from types import MappingProxyType
 from sampan import __version__
 from sampan.config import Config
 from sampan.dialects.aliyun.dashscope.dialect import DashScopeDialect
+from sampan.dialects.aliyun.dashscope.later import DashScopeDoor
 from sampan.dialects.aliyun.oss.dialect import OssDialect
 from sampan.dialects.aliyun.ram import provided as ram
 from sampan.dialects.aliyun.ram.dialect import RamDialect
@@ -169,6 +170,20 @@ def open_identity(config: Config) -> Iterator[Identity]:
 
 
 @contextlib.contextmanager
+def open_inference(config: Config) -> Iterator[Inference]:
+    """The models of a data folder, whether or not a server runs on it. Raises Trouble."""
+    with _troubles(config):
+        DataFolder.check(config.data)
+        store = SqliteStore(config.data / "store")
+    try:
+        with _troubles(config):
+            now_ms = SystemClock().now_ms()
+            yield _inference(config, 0, now_ms, store, lambda caller, command: None, logging.getLogger("sampan"))
+    finally:
+        store.close()
+
+
+@contextlib.contextmanager
 def open_objects(config: Config) -> Iterator[Objects]:
     """The objects of a data folder, to be looked at, whether or not a server runs on it. Raises Trouble."""
     with _troubles(config):
@@ -286,7 +301,7 @@ def worker(prepared: Prepared, parent: int) -> Gateway:
     def allow(caller: Caller, command: Command) -> None:
         guard.allow(caller, command)
 
-    inference = _inference(prepared, store, allow, log)
+    inference = _inference(config, prepared.run, prepared.started_ms, store, allow, log)
     guard = Guard(
         {"objects": objects.owned, "identity": identity.owned, "inference": inference.owned},
         identity.standing,
@@ -343,21 +358,22 @@ def worker(prepared: Prepared, parent: int) -> Gateway:
 
 
 def _inference(
-    prepared: Prepared,
+    config: Config,
+    run: int,
+    started_ms: int,
     store: SqliteStore,
     allow: Callable[[Caller, Command], None],
     log: logging.Logger,
 ) -> Inference:
-    config, chance = prepared.config, SystemChance()
-    tables = config.models.values()
+    tables, chance = config.models.values(), SystemChance()
     fixed = {
-        table.deployment.name: replace(table.deployment, account=ROOT_ACCOUNT, created_ms=prepared.started_ms)
+        table.deployment.name: replace(table.deployment, account=ROOT_ACCOUNT, created_ms=started_ms)
         for table in tables
     }
     return Inference(
         InferenceContext(
             store=store,
-            blobs=DiskBlobs(config.data / "files", prepared.run, chance),
+            blobs=DiskBlobs(config.data / "files", run, chance),
             clock=SystemClock(),
             chance=chance,
             digests=LibraryDigests(),
@@ -366,7 +382,7 @@ def _inference(
             engines=_engines(config),
             operator=ROOT_ACCOUNT,
             log=log,
-            doors={DOOR: OpenAiDoor()},
+            doors={DOOR: OpenAiDoor(), DashScopeDialect.name: DashScopeDoor()},
             allow=allow,
             fixed=fixed,
             fixed_aliases={alias: table.deployment.name for table in tables for alias in table.aliases},

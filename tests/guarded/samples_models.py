@@ -69,19 +69,11 @@ ANTHROPIC: list[tuple[str, Sample]] = [
     ("models.retrieve", sample("GET /v1/models/tern", f"bedrock:GetFoundationModel {_MODEL}")),
 ]
 
+_UPLOAD = (
+    '--B\r\ncontent-disposition: form-data; name="purpose"\r\n\r\nbatch\r\n'
+    '--B\r\ncontent-disposition: form-data; name="FIELD"; filename="f"\r\n\r\n{}\r\n--B--\r\n'
+)
 _CHAT = '"model": "tern", "messages": [{"role": "user", "content": "Hi"}]'
-_FORM = """\
---x\r
-Content-Disposition: form-data; name="purpose"\r
-\r
-batch\r
---x\r
-Content-Disposition: form-data; name="file"; filename="a.jsonl"\r
-\r
-{}\r
---x--\r
-"""
-_BATCH = '{"input_file_id": "{file}", "endpoint": "/v1/chat/completions", "completion_window": "24h"}'
 _INPUT = '{"model": "tern", "input": "Hi"}'
 _RANK = '{"model": "auk", "query": "a", "documents": ["a"]}'
 
@@ -130,24 +122,70 @@ OPENAI: list[tuple[str, Sample]] = [
     ),
     ("tokenize", sample("POST /tokenize", "sfm:CountTokens model/tern", body='{"model": "tern", "prompt": "Hi"}')),
     ("detokenize", sample("POST /detokenize", "sfm:CountTokens model/tern", body='{"model": "tern", "tokens": [97]}')),
-    (
-        "createFile",
-        sample(
-            "POST /v1/files",
-            "sfm:UploadFile file/",
-            body=_FORM,
-            headers={"content-type": "multipart/form-data; boundary=x"},
-        ),
-    ),
+    ("createFile", sample("POST /v1/files", "sfm:UploadFile file/", body=_UPLOAD.replace("FIELD", "file"))),
     ("listFiles", sample("GET /v1/files", "sfm:ListFiles file/")),
     ("retrieveFile", sample("GET /v1/files/{file}", "sfm:GetFile file/{file}")),
     ("downloadFile", sample("GET /v1/files/{file}/content", "sfm:DownloadFile file/{file}")),
     ("deleteFile", sample("DELETE /v1/files/{file}", "sfm:DeleteFile file/{file}")),
     (
         "createBatch",
-        sample("POST /v1/batches", "sfm:CreateBatch batch/", "sfm:DownloadFile file/{file}", body=_BATCH),
+        sample(
+            "POST /v1/batches",
+            "sfm:CreateBatch batch/",
+            "sfm:DownloadFile file/{file}",
+            body='{"input_file_id": "{file}", "endpoint": "/v1/embeddings", "completion_window": "24h"}',
+        ),
     ),
     ("listBatches", sample("GET /v1/batches", "sfm:ListBatches batch/")),
     ("retrieveBatch", sample("GET /v1/batches/{batch}", "sfm:GetBatch batch/{batch}")),
     ("cancelBatch", sample("POST /v1/batches/{batch}/cancel", "sfm:CancelBatch batch/{batch}")),
+]
+
+_AIGC = "POST /api/v1/services/aigc/text-generation/generation"
+_GENERATE = '{"model": "tern", "input": {"messages": [{"role": "user", "content": "Hi"}]}}'
+
+DASHSCOPE: list[tuple[str, Sample]] = [
+    ("text-generation", sample(_AIGC, "sfm:InvokeModel model/tern", body=_GENERATE)),
+    (
+        "text-generation",
+        sample(_AIGC, "sfm:InvokeModel model/tern", body=_GENERATE, headers={"x-dashscope-sse": "enable"}),
+    ),
+    (
+        "text-generation",
+        sample(_AIGC, "sfm:InvokeModel model/tern", body=_GENERATE, headers={"x-dashscope-async": "enable"}),
+    ),
+    (
+        "multimodal-generation",
+        sample(
+            "POST /api/v1/services/aigc/multimodal-generation/generation", "sfm:InvokeModel model/tern", body=_GENERATE
+        ),
+    ),
+    (
+        "text-embedding",
+        sample(
+            "POST /api/v1/services/embeddings/text-embedding/text-embedding",
+            "sfm:InvokeModel model/gull",
+            body='{"model": "gull", "input": {"texts": ["Hi"]}}',
+        ),
+    ),
+    (
+        "text-rerank",
+        sample(
+            "POST /api/v1/services/rerank/text-rerank/text-rerank",
+            "sfm:InvokeModel model/auk",
+            body='{"model": "auk", "input": {"query": "a", "documents": ["a"]}}',
+        ),
+    ),
+    ("tokenizer", sample("POST /api/v1/tokenizer", "sfm:CountTokens model/tern", body=_GENERATE)),
+    ("tasks.list", sample("GET /api/v1/tasks", "sfm:ListTasks task/")),
+    ("tasks.get", sample("GET /api/v1/tasks/{task}", "sfm:GetTask task/{task}")),
+    ("tasks.cancel", sample("POST /api/v1/tasks/{task}/cancel", "sfm:CancelTask task/{task}")),
+    ("models.list", sample("GET /api/v1/models", "sfm:ListModels *")),
+    ("models.get", sample("GET /api/v1/models/tern", "sfm:GetModel model/tern")),
+    ("deployments.list", sample("GET /api/v1/deployments", "sfm:ListModels *")),
+    ("deployments.get", sample("GET /api/v1/deployments/tern", "sfm:GetModel model/tern")),
+    ("files.upload", sample("POST /api/v1/files", "sfm:UploadFile file/", body=_UPLOAD.replace("FIELD", "files"))),
+    ("files.list", sample("GET /api/v1/files", "sfm:ListFiles file/")),
+    ("files.get", sample("GET /api/v1/files/{file}", "sfm:GetFile file/{file}")),
+    ("files.delete", sample("DELETE /api/v1/files/{file}", "sfm:DeleteFile file/{file}")),
 ]

@@ -2,25 +2,36 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 from sampan.gateway.contract import Exchange
 from sampan.gateway.http import Request
 from sampan.kernel.command import Command
 from sampan.kernel.form import Form
 
 
+@dataclass(frozen=True, slots=True)
+class Style:
+    """How an answer is written. `texts`: as a bare text (result_format "text"); `lists`: contents are lists of parts,
+    as models that see or hear have them; `incremental`: a stream's events hold what is new, and not all so far."""
+
+    texts: bool = False
+    lists: bool = False
+    incremental: bool = False
+
+
 class DashScopeExchange(Exchange):
     """Remembers the command that was made, and how its result is to be written."""
 
-    __slots__ = ("command", "form", "incremental", "multimodal", "params", "texts", "top")
+    __slots__ = ("command", "form", "params", "style", "told", "top")
 
     def __init__(self, request: Request, request_id: str) -> None:
         super().__init__(request, request_id)
         self.params: dict[str, str] = {}  # what the path names
         self.command: Command | None = None
         self.form = Form()
-        self.multimodal = False  # contents are lists of parts
-        self.texts = False  # result_format "text"
-        self.incremental = False  # a stream's events hold what is new, and not all so far
+        self.style = Style()
+        self.told = False  # a ranking tells the documents, too
         self.top: int | None = None  # of a ranking, how many to tell
 
     @property

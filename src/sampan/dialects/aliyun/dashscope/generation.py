@@ -13,7 +13,7 @@ from typing import Any
 import msgspec
 
 from sampan.dialects.aliyun.dashscope import asking, words
-from sampan.dialects.aliyun.dashscope.exchange import DashScopeExchange
+from sampan.dialects.aliyun.dashscope.exchange import DashScopeExchange, Style
 from sampan.dialects.aliyun.dashscope.forms import AskForm
 from sampan.dialects.aliyun.dashscope.replies import reply, usage
 from sampan.dialects.open.wire import documents, sse
@@ -47,32 +47,33 @@ NOT_YET = "null"
 
 def bind(x: DashScopeExchange, document: bytes) -> Generate:
     """A Generate. Raises Fault."""
-    form = documents.read(document, _FORM)
-    wanted = form.parameters
-    x.incremental = wanted.incremental_output
-    x.texts = not x.multimodal and not (
-        wanted.result_format == "message" or (wanted.result_format is None and wanted.tools)
-    )
-    return Generate(model=form.model, ask=asking.ask(form), stream=x.streams and not x.deferred)
+    return _bind(x, document, lists=False)
 
 
 def bind_multimodal(x: DashScopeExchange, document: bytes) -> Generate:
     """The same, for models that see or hear: contents are lists, in and out."""
-    x.multimodal = True
-    return bind(x, document)
+    return _bind(x, document, lists=True)
+
+
+def _bind(x: DashScopeExchange, document: bytes, *, lists: bool) -> Generate:
+    form = documents.read(document, _FORM)
+    wanted = form.parameters
+    as_message = lists or wanted.result_format == "message" or (wanted.result_format is None and bool(wanted.tools))
+    x.style = Style(texts=not as_message, lists=lists, incremental=wanted.incremental_output)
+    return Generate(model=form.model, ask=asking.ask(form), stream=x.streams and not x.deferred)
 
 
 def render(x: DashScopeExchange, value: Answer | Stream) -> Reply:
     """The whole answer, or its events."""
     if isinstance(value, Answer):
-        return reply(x, result(x, value))
+        return reply(x, result(x.style, value))
     return Reply(200, list(sse.HEADERS), sse.Events(_events(x, value), lambda fault: _error(x, fault)))
 
 
-def result(x: DashScopeExchange, answer: Answer) -> dict[str, Any]:
+def result(style: Style, answer: Answer) -> dict[str, Any]:
     """`output` and `usage` of a whole answer."""
     telling = [_Told.of(choice) for choice in answer.choices]
-    return {"output": _output(x, telling), "usage": usage(answer.usage, multimodal=x.multimodal)}
+    return {"output": _output(style, telling), "usage": usage(answer.usage, lists=style.lists)}
 
 
 def bind_count(x: DashScopeExchange, document: bytes) -> Tokenize:
@@ -122,10 +123,10 @@ class _Told:
             case Say.END:
                 self.finish = _FINISHES[piece.finish or Finish.STOP]
 
-    def choice(self, x: DashScopeExchange) -> dict[str, Any]:
+    def choice(self, style: Style) -> dict[str, Any]:
         """It as one of `choices`."""
         content: Any = self.text
-        if x.multimodal:
+        if style.lists:
             content = [{"text": self.text}] if self.text else []
         message: dict[str, Any] = {"role": "assistant", "content": content}
         if self.reasoning:
@@ -138,10 +139,10 @@ class _Told:
         return found
 
 
-def _output(x: DashScopeExchange, answers: list[_Told]) -> dict[str, Any]:
-    if x.texts and len(answers) == 1 and not answers[0].calls:
+def _output(style: Style, answers: list[_Told]) -> dict[str, Any]:
+    if style.texts and len(answers) == 1 and not answers[0].calls:
         return {"text": answers[0].text, "finish_reason": answers[0].finish}
-    return {"choices": [one.choice(x) for one in answers]}
+    return {"choices": [one.choice(style) for one in answers]}
 
 
 def _call(number: int, call: Call) -> dict[str, Any]:
@@ -167,18 +168,18 @@ async def _events(x: DashScopeExchange, stream: Stream) -> AsyncGenerator[bytes,
         async for piece in pieces:
             number += 1
             known = answers.get(piece.index)
-            if known is None or x.incremental:
+            if known is None or x.style.incremental:
                 known = answers[piece.index] = _Told(piece.index)
             known.add(piece)
-            document = {"output": _output(x, [known]), "usage": usage(piece.usage, multimodal=x.multimodal)}
-            yield _event(x, number, "result", 200, document | {"request_id": words.name_of(x.request_id)})
+            document = {"output": _output(x.style, [known]), "usage": usage(piece.usage, lists=x.style.lists)}
+            yield _event(number, "result", 200, document | {"request_id": words.name_of(x.request_id)})
 
 
 def _error(x: DashScopeExchange, fault: Fault) -> bytes:
     status, document = words.told(fault, x.request_id)
-    return _event(x, 0, "error", status, document)
+    return _event(0, "error", status, document)
 
 
-def _event(x: DashScopeExchange, number: int, kind: str, status: int, document: dict[str, Any]) -> bytes:
+def _event(number: int, kind: str, status: int, document: dict[str, Any]) -> bytes:
     """Without spaces behind the colons, and with the status in a comment: the SDKs look for just that."""
     return b"id:%d\nevent:%b\n:HTTP_STATUS/%d\ndata:%b\n\n" % (number, kind.encode(), status, documents.write(document))

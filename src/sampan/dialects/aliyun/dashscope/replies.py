@@ -17,8 +17,8 @@ def reply(x: DashScopeExchange, document: dict[str, Any]) -> Reply:
     return Reply(200, [("content-type", "application/json;charset=UTF-8")], documents.write(whole))
 
 
-def usage(used: Usage, *, multimodal: bool = False) -> dict[str, Any]:
-    """Tokens of a generation."""
+def usage(used: Usage, *, lists: bool = False) -> dict[str, Any]:
+    """Tokens of a generation; with those of pictures where contents are `lists`."""
     found: dict[str, Any] = {
         "input_tokens": used.prompt_tokens,
         "output_tokens": used.answer_tokens,
@@ -26,6 +26,6 @@ def usage(used: Usage, *, multimodal: bool = False) -> dict[str, Any]:
         "prompt_tokens_details": {"cached_tokens": used.shared_tokens},
         "output_tokens_details": {"reasoning_tokens": used.reasoning_tokens},
     }
-    if multimodal:
+    if lists:
         found |= {"image_tokens": 0}
     return found

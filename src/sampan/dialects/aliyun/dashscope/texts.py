@@ -49,7 +49,7 @@ def bind_rank(x: DashScopeExchange, document: bytes) -> Rank:
     form = documents.read(document, _RANK)
     if not 1 <= len(form.input.documents) <= TEXTS_MAX:
         raise invalid("input.documents", f"must hold from 1 to {TEXTS_MAX} documents.")
-    x.top, x.texts = form.parameters.top_n, form.parameters.return_documents
+    x.top, x.told = form.parameters.top_n, form.parameters.return_documents
     documents_ = tuple(form.input.documents)
     instruction = form.parameters.instruct or ""
     x.command = Rank(model=form.model, query=form.input.query, documents=documents_, instruction=instruction)
@@ -59,7 +59,7 @@ def bind_rank(x: DashScopeExchange, document: bytes) -> Rank:
 def render_rank(x: DashScopeExchange, found: Ranking) -> Reply:
     """Best first."""
     assert isinstance(x.command, Rank)
-    return reply(x, ranked(x.command, found, x.top, told=x.texts))
+    return reply(x, ranked(x.command, found, x.top, told=x.told))
 
 
 def ranked(asked: Rank, found: Ranking, top: int | None, *, told: bool) -> dict[str, Any]:
