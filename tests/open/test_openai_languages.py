@@ -13,11 +13,11 @@ import openai
 from sampan.kernel.asking import Finish, Piece, Say
 from tests.inference.scripted import Script
 from tests.open.world import KEY, URL, House
-from tests.tongues import SAMPLES
+from tests.tongues import TEXTS
 
 LENGTH = 12  # characters of each language
 HARD = 'e\u0301\u0323 👩🏽‍🚀🇺🇳 \u202eabc\u202c \u0000\u001f\u2028\u2029\ufeff𝔘𐍈 \\"</script>\r\ndata: x\n\n'
-CASES = {code: text[:LENGTH] for code, text in SAMPLES.items()} | {"hard": HARD}
+CASES = {code: text[:LENGTH] for code, text in TEXTS.items()} | {"hard": HARD}
 
 
 class _Dribble(httpx2.AsyncByteStream):
@@ -79,7 +79,7 @@ async def _told(house: House, http: httpx2.AsyncClient, text: str) -> list[str]:
 
 
 def test_every_language_through_every_stream(house: House) -> None:
-    assert len(SAMPLES) == 119
+    assert len(TEXTS) == 119
 
     async def run() -> dict[str, set[str]]:
         http = httpx2.AsyncClient(transport=_Dribbling(house))
