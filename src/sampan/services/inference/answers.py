@@ -19,7 +19,7 @@ async def generate(context: Context, caller: Caller, command: Generate) -> Answe
     deployment = names.find(context, caller, command.model)
     await backends.check_task(context, deployment, Task.GENERATE)
     messages = turns.conversation(context, caller, command)
-    question = replace(command.ask, messages=messages, tenant=caller.account)
+    question = replace(command.ask, messages=(*command.lead, *messages), tenant=caller.account)
     questions = [question, *(replace(other, tenant=caller.account) for other in command.others)]
     now_ms = context.clock.now_ms()
     answer_id = context.fresh_id(command.prefix, now_ms)
