@@ -6,7 +6,6 @@ and checks what it gets.
 
 from __future__ import annotations
 
-import importlib
 import re
 import shutil
 from pathlib import Path
@@ -25,12 +24,12 @@ def fetch(name: str, revision: str | None, folder: Path) -> Path:
     if not NAME.fullmatch(name):
         raise Unfetched(f"{name[:200]!r} is no name of a model on a hub: it looks like Qwen/Qwen3-0.6B")
     try:
-        hub = importlib.import_module("huggingface_hub")
+        from huggingface_hub import snapshot_download
     except ModuleNotFoundError:
         raise Unfetched("fetching needs huggingface_hub, which is not installed: pip install 'sampan[llm]'") from None
     target = folder_of(name, folder)
     try:
-        hub.snapshot_download(name, revision=revision, local_dir=target, allow_patterns=WANTED)
+        snapshot_download(name, revision=revision, local_dir=target, allow_patterns=WANTED)
     except Exception as error:  # whatever the library meets: no such model, no network, no room
         first = str(error).strip().splitlines() or [type(error).__name__]
         raise Unfetched(f"{name} could not be fetched: {first[0]}") from None
