@@ -48,6 +48,7 @@ SHAPE = {
     "torch_dtype": "bfloat16",
 }
 COUNTS = (1, 8, 32)
+PEERS = ("transformers", "llama.cpp")
 Figures = dict[str, dict[str, list[list[float]]]]  # row -> engine -> rounds of seconds
 
 
@@ -76,10 +77,10 @@ class Machine:
 def engines(given: argparse.Namespace, shape: dict, clock: Callable[[], float]) -> list[Runs]:
     """All that can run here; the others are named."""
     made: list[Runs] = []
-    ways: list[Callable[[], Runs]] = [lambda: Transformers(shape, clock)] if not given.alone else []
+    ways: list[Callable[[], Runs]] = [lambda: Transformers(shape, clock)] if "transformers" in given.beside else []
     for width in given.widths:
         ways.append(lambda width=width: Sampan(shape, width, clock))
-        if not given.alone:
+        if "llama.cpp" in given.beside:
             ways.append(lambda width=width: LlamaCpp(shape, width, given.threads, clock))
     for way in ways:
         try:
@@ -224,7 +225,7 @@ def main() -> None:
     parser.add_argument("--widths", nargs="*", default=["bf16", "int8", "int4"], choices=["bf16", "int8", "int4"])
     parser.add_argument("--cpu-time", action="store_true", help="count processor seconds: for a machine that is shared")
     parser.add_argument("--quick", action="store_true")
-    parser.add_argument("--alone", action="store_true", help="without other engines")
+    parser.add_argument("--beside", nargs="*", default=PEERS, choices=PEERS, help="the other engines that run")
     given = parser.parse_args()
     if given.quick:
         given.prompt, given.tokens, given.times, given.rounds = 128, 4, 1, 1
