@@ -23,6 +23,8 @@ from types import MappingProxyType
 
 from sampan import __version__
 from sampan.config import Config
+from sampan.dialects.aliyun.dashscope.dialect import DashScopeDialect
+from sampan.dialects.aliyun.dashscope.later import DashScopeDoor
 from sampan.dialects.aliyun.oss.dialect import OssDialect
 from sampan.dialects.aliyun.ram import provided as ram
 from sampan.dialects.aliyun.ram.dialect import RamDialect
@@ -45,6 +47,7 @@ from sampan.engines.credentials import Credentials
 from sampan.engines.digests import LibraryDigests
 from sampan.engines.folder import DataFolder, FolderError
 from sampan.engines.limiter import FileLimiter
+from sampan.engines.llm_host import hosting
 from sampan.engines.llm_local import LocalEngine
 from sampan.engines.llm_upstream import UpstreamEngine
 from sampan.engines.nonces import NonceTable
@@ -144,6 +147,16 @@ def prepare(config: Config) -> Iterator[Prepared]:
 
 
 @contextlib.contextmanager
+def models(prepared: Prepared) -> Iterator[None]:
+    """Keep models in memory for the workers, as they ask for them. Raises Trouble."""
+    config = prepared.config
+    with contextlib.ExitStack() as stack:
+        with _troubles(config):
+            stack.enter_context(hosting(_counters_folder(config), config.models_memory or None))
+        yield
+
+
+@contextlib.contextmanager
 def open_identity(config: Config) -> Iterator[Identity]:
     """The identity service of a data folder, whether or not a server runs on it. Raises Trouble."""
     with _troubles(config):
@@ -152,6 +165,20 @@ def open_identity(config: Config) -> Iterator[Identity]:
     try:
         with _troubles(config):
             yield _identity(config, store)
+    finally:
+        store.close()
+
+
+@contextlib.contextmanager
+def open_inference(config: Config) -> Iterator[Inference]:
+    """The models of a data folder, whether or not a server runs on it. Raises Trouble."""
+    with _troubles(config):
+        DataFolder.check(config.data)
+        store = SqliteStore(config.data / "store")
+    try:
+        with _troubles(config):
+            now_ms = SystemClock().now_ms()
+            yield _inference(config, 0, now_ms, store, lambda caller, command: None, logging.getLogger("sampan"))
     finally:
         store.close()
 
@@ -253,6 +280,7 @@ def dialects(config: Config) -> tuple[Dialect, ...]:
         OssDialect(config.domains, config.region_aliyun),
         RamDialect(config.region_aliyun, nonces),
         AliyunStsDialect(config.region_aliyun, nonces),
+        DashScopeDialect(),
         AnthropicDialect(),
         OpenAiDialect(),
     )
@@ -273,7 +301,7 @@ def worker(prepared: Prepared, parent: int) -> Gateway:
     def allow(caller: Caller, command: Command) -> None:
         guard.allow(caller, command)
 
-    inference = _inference(prepared, store, allow, log)
+    inference = _inference(config, prepared.run, prepared.started_ms, store, allow, log)
     guard = Guard(
         {"objects": objects.owned, "identity": identity.owned, "inference": inference.owned},
         identity.standing,
@@ -330,21 +358,22 @@ def worker(prepared: Prepared, parent: int) -> Gateway:
 
 
 def _inference(
-    prepared: Prepared,
+    config: Config,
+    run: int,
+    started_ms: int,
     store: SqliteStore,
     allow: Callable[[Caller, Command], None],
     log: logging.Logger,
 ) -> Inference:
-    config, chance = prepared.config, SystemChance()
-    tables = config.models.values()
+    tables, chance = config.models.values(), SystemChance()
     fixed = {
-        table.deployment.name: replace(table.deployment, account=ROOT_ACCOUNT, created_ms=prepared.started_ms)
+        table.deployment.name: replace(table.deployment, account=ROOT_ACCOUNT, created_ms=started_ms)
         for table in tables
     }
     return Inference(
         InferenceContext(
             store=store,
-            blobs=DiskBlobs(config.data / "files", prepared.run, chance),
+            blobs=DiskBlobs(config.data / "files", run, chance),
             clock=SystemClock(),
             chance=chance,
             digests=LibraryDigests(),
@@ -353,7 +382,7 @@ def _inference(
             engines=_engines(config),
             operator=ROOT_ACCOUNT,
             log=log,
-            doors={DOOR: OpenAiDoor()},
+            doors={DOOR: OpenAiDoor(), DashScopeDialect.name: DashScopeDoor()},
             allow=allow,
             fixed=fixed,
             fixed_aliases={alias: table.deployment.name for table in tables for alias in table.aliases},

@@ -64,6 +64,7 @@ def test_ram_role_arn(tls: Door) -> None:
             duration_s=900,
             policy=Document(Language.RAM, '{"Statement":[],"Version":"1"}'),
             external_id="e/1",
+            form="STS.",
         )
     ]
 
@@ -80,7 +81,13 @@ def test_oidc_role_arn(tls: Door, tmp_path: Path) -> None:
     assert provider.get_credentials().get_access_key_secret() == "secret"
     assert tls.commands == [
         model.AssumeRoleWithToken(
-            account=ACCOUNT, role="helm", session="watch", token="a.b.c", provider="hub", duration_s=3600
+            account=ACCOUNT,
+            role="helm",
+            session="watch",
+            token="a.b.c",
+            provider="hub",
+            form="STS.",
+            duration_s=3600,
         )
     ]
 

@@ -23,6 +23,7 @@ RECORDED = [
         ("aws/bedrock-runtime", "aws_bedrock/captures/runtime"),
         ("aliyun/ram", "aliyun_openapi/captures/ram"),
         ("aliyun/sts", "aliyun_openapi/captures/sts"),
+        ("aliyun/dashscope", "open/captures/dashscope"),
         ("open/anthropic", "open/captures/anthropic"),
         ("open/openai", "open/captures/openai"),
     )

@@ -28,8 +28,8 @@ THEIRS: dict[str, frozenset[tuple[Kind, str]]] = {
     name: importlib.import_module(f"sampan.services.{name}.model").FAULTS for name in SERVICES
 }
 # How an error looks: in XML, in the OpenAPI's JSON, in that of the doors to models.
-CODE = rb'<Code>|"Code":|"error":\{|"message":'
-INTERNAL = rb'<Code>Internal(?:Error|Failure)</Code>|"Code":"InternalError"|"type":"(?:api|server)_error"|has failed'
+CODE = rb'<Code>|"[Cc]ode":|"error":\{|"message":'
+INTERNAL = rb'<Code>Internal(?:Error|Failure)</Code>|"[Cc]ode":"InternalError"|"type":"(?:api|server)_error"|has failed'
 SERVERS_FAULT = (Kind.FULL, Kind.UNAVAILABLE, Kind.INTERNAL)
 UNSPOKEN = {(Kind.TRUNCATED, "reply")}  # the client has left in the middle of it: there is nobody to tell
 FACTS: dict[str, object] = {

@@ -46,6 +46,8 @@ def iam(cloud: Cloud) -> Any:
     for name in (arn, own):
         api.attach_role_policy(RoleName="helm", PolicyArn=name)
     api.put_user_permissions_boundary(UserName="ann", PermissionsBoundary=arn)
+    api.create_instance_profile(InstanceProfileName="deck")
+    api.add_role_to_instance_profile(InstanceProfileName="deck", RoleName="helm")
     return api
 
 
@@ -63,6 +65,7 @@ def test_everything_at_once(iam: Any) -> None:
     (helm,) = found["RoleDetailList"]
     assert sorted(row["PolicyName"] for row in helm["AttachedManagedPolicies"]) == ["AmazonS3ReadOnlyAccess", "read"]
     assert document(helm["AssumeRolePolicyDocument"])["Statement"][0]["Action"] == "sts:AssumeRole"
+    assert [row["InstanceProfileName"] for row in helm["InstanceProfileList"]] == ["deck"]
     read, theirs = found["Policies"]
     assert [(row["VersionId"], row["IsDefaultVersion"]) for row in read["PolicyVersionList"]] == [
         ("v2", False), ("v1", True),
@@ -121,5 +124,6 @@ def test_when_a_role_was_used(cloud: Cloud, iam: Any) -> None:
     cloud.client("sts", given).get_caller_identity()
     for name in ("arn:aws:iam::aws:policy/AmazonS3ReadOnlyAccess", f"arn:aws:iam::{ROOT_ACCOUNT}:policy/read"):
         iam.detach_role_policy(RoleName="helm", PolicyArn=name)
+    iam.remove_role_from_instance_profile(InstanceProfileName="deck", RoleName="helm")
     iam.delete_role(RoleName="helm")
     asyncio.run(cloud.identity.flush())

@@ -41,10 +41,36 @@ def user(cloud: Cloud, name: str, **params: Any) -> dict[str, Any]:
     return dict(iam.create_access_key(UserName=name)["AccessKey"])
 
 
+def test_ids_in_policies_are_those_that_iam_tells(cloud: Cloud) -> None:
+    """The pattern of bucket policies that let one role in, whatever its session, and nobody else."""
+    iam, s3, keys = cloud.client("iam"), cloud.client("s3"), user(cloud, "ann")
+    s3.create_bucket(Bucket="harbour")
+    for key in ("log", f"{iam.get_user(UserName='ann')['User']['UserId']}/own"):
+        s3.put_object(Bucket="harbour", Key=key, Body=b"calm")
+    trust = policy({"Action": "sts:AssumeRole", "Principal": {"AWS": ROOT_ACCOUNT}})
+    role = iam.create_role(RoleName="helm", AssumeRolePolicyDocument=trust)["Role"]
+    everything = policy({"Action": "*"})
+    iam.put_role_policy(RoleName="helm", PolicyName="own", PolicyDocument=everything)
+    iam.put_user_policy(UserName="ann", PolicyName="own", PolicyDocument=everything)
+    condition = {"StringNotLike": {"aws:userId": [f"{role['RoleId']}:*", ROOT_ACCOUNT]}}
+    shut = {"Effect": "Deny", "Principal": "*", "Action": "s3:GetObject", "Resource": "arn:aws:s3:::harbour/log"}
+    s3.put_bucket_policy(Bucket="harbour", Policy=policy({**shut, "Condition": condition}))
+    given = cloud.client("sts", keys).assume_role(RoleArn=role["Arn"], RoleSessionName="night")["Credentials"]
+    ann = cloud.client("s3", keys)
+    assert refused(ann.get_object, Bucket="harbour", Key="log") == "AccessDenied"
+    assert cloud.client("s3", given).get_object(Bucket="harbour", Key="log")["Body"].read() == b"calm"
+    own = policy({"Action": "s3:GetObject", "Resource": "arn:aws:s3:::harbour/${aws:userid}/*"})
+    iam.put_user_policy(UserName="ann", PolicyName="own", PolicyDocument=own)
+    ann.get_object(Bucket="harbour", Key=f"{iam.get_user(UserName='ann')['User']['UserId']}/own")
+    assert refused(ann.get_object, Bucket="harbour", Key="log") == "AccessDenied"
+
+
 def test_a_provider_changes(cloud: Cloud) -> None:
     iam = cloud.client("iam")
     print_ = "0123456789" * 4
-    arn = iam.create_open_id_connect_provider(Url="https://issuer.example.org/x", ClientIDList=["one"])
+    tags = [{"Key": "a", "Value": "b"}]
+    arn = iam.create_open_id_connect_provider(Url="https://issuer.example.org/x", ClientIDList=["one"], Tags=tags)
+    assert arn["Tags"] == tags
     named = {"OpenIDConnectProviderArn": arn["OpenIDConnectProviderArn"]}
     for _ in range(2):
         iam.add_client_id_to_open_id_connect_provider(**named, ClientID="two")
@@ -53,7 +79,10 @@ def test_a_provider_changes(cloud: Cloud) -> None:
         iam.remove_client_id_from_open_id_connect_provider(**named, ClientID="one")
     iam.update_open_id_connect_provider_thumbprint(**named, ThumbprintList=[print_])
     found = iam.get_open_id_connect_provider(**named)
-    assert (found["ClientIDList"], found["ThumbprintList"]) == (["two"], [print_])
+    assert (found["ClientIDList"], found["ThumbprintList"], found["Tags"]) == (["two"], [print_], tags)
+    iam.tag_open_id_connect_provider(**named, Tags=[{"Key": "c", "Value": "d"}])
+    iam.untag_open_id_connect_provider(**named, TagKeys=["a"])
+    assert iam.list_open_id_connect_provider_tags(**named)["Tags"] == [{"Key": "c", "Value": "d"}]
     iam.delete_open_id_connect_provider(**named)
     assert refused(iam.add_client_id_to_open_id_connect_provider, **named, ClientID="two") == "NoSuchEntity"
     assert cloud.client("sts").get_access_key_info(AccessKeyId=KEY_ID)["Account"] == ROOT_ACCOUNT
@@ -196,7 +225,7 @@ def test_errors_as_people_know_them(cloud: Cloud) -> None:
     assert refused(iam.get_policy, PolicyArn=f"arn:aws:iam::{ROOT_ACCOUNT}:policy/none") == "NoSuchEntity"
     assert refused(iam.create_login_profile, UserName="ann", Password="x") == "PasswordPolicyViolation"
     assert refused(iam.get_login_profile, UserName="ann") == "NoSuchEntity"
-    assert refused(iam.get_credential_report) == "NotImplemented"
+    assert refused(iam.list_saml_providers) == "NotImplemented"
     with pytest.raises(iam.exceptions.NoSuchEntityException, match="The user with name bob cannot be found"):
         iam.get_user(UserName="bob")
 

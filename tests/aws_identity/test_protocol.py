@@ -33,8 +33,8 @@ def test_every_fault_has_words(iam: Door, sts: Door) -> None:
 
 
 def test_what_is_not_done_says_so(iam: Door) -> None:
-    fault = iam.fault(catch(client("iam"), "generate_credential_report"))
-    assert iam.refused(fault) == (501, "NotImplemented", "GenerateCredentialReport is not done by this server yet.")
+    fault = iam.fault(catch(client("iam"), "list_saml_providers"))
+    assert iam.refused(fault) == (501, "NotImplemented", "ListSAMLProviders is not done by this server yet.")
 
 
 def test_a_refusal_names_the_action_as_iam_does(iam: Door) -> None:

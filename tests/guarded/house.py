@@ -26,6 +26,8 @@ from bench.sign import Signer, canonical_query
 from bench.sign_aliyun import AcsSigner, OssSigner
 from sampan import app
 from sampan.config import Config
+from sampan.dialects.aliyun.dashscope.later import DashScopeDoor
+from sampan.dialects.open.openai.batches import OpenAiDoor
 from sampan.engines.blobs_memory import MemoryBlobs
 from sampan.engines.clock_system import SystemChance
 from sampan.engines.digests import LibraryDigests
@@ -82,7 +84,7 @@ class Answer:
 class House:
     """`keys` are the access keys of who lives here, by name: "root", "zed" (who has no policy at all), and those of
     another account, "stranger" (its root) and "tom" (its user, who may do everything there). `tokens` are their API
-    keys. There is one model, "tern", for all."""
+    keys. There are models for all: "tern" answers, "gull" embeds, "auk" ranks; "smew" can be taken away."""
 
     def __init__(self, folder: Path, dialects: Sequence[Dialect], rows: Sequence[tuple[bytes, bytes]] = ()) -> None:
         self._folder, self.dialects = folder, dialects
@@ -96,8 +98,13 @@ class House:
         self.objects = Objects(
             self.store, MemoryBlobs(chance), self.clock, chance, digests, Config().regions, app.READERS
         )
-        engines = {em.EngineKind.LOCAL: ScriptedEngine({"/tern": Script()})}
-        tern = em.Deployment("tern", ROOT_ACCOUNT, 0, (em.Backend(em.EngineKind.LOCAL, "/tern"),), fixed=True)
+        tasks = {"tern": em.Task.GENERATE, "gull": em.Task.EMBED, "auk": em.Task.RANK}
+        scripts = {f"/{name}": Script(task=task) for name, task in tasks.items()}
+        engines = {em.EngineKind.LOCAL: ScriptedEngine(scripts)}
+        models = {
+            name: em.Deployment(name, ROOT_ACCOUNT, 0, (em.Backend(em.EngineKind.LOCAL, f"/{name}"),), fixed=True)
+            for name in tasks
+        }
         self._limiter = FileLimiter(folder / "limits")
         self.inference = Inference(
             Context(
@@ -111,7 +118,8 @@ class House:
                 engines=engines,
                 operator=ROOT_ACCOUNT,
                 log=logging.getLogger("sampan.test"),
-                fixed={"tern": tern},
+                fixed=models,
+                doors={"open/openai": OpenAiDoor(), "aliyun/dashscope": DashScopeDoor()},
             )
         )
         resources = {
@@ -233,6 +241,7 @@ class House:
         self.facts |= {"account": ROOT_ACCOUNT, "number": NUMBER}
         self._people()
         self._buckets()
+        self._models()
         self._token()
         self.user("stranger", "tom")
         everything = json.dumps(
@@ -240,6 +249,7 @@ class House:
         )
         document = im.Document(im.Language.IAM, everything)
         self.act("stranger", im.PutInlinePolicy(ref=im.EntityRef(USER, "tom"), name="p", document=document))
+        self._task()
 
     def _people(self) -> None:
         act = lambda command: self.act("root", command)  # noqa: E731
@@ -247,9 +257,10 @@ class House:
         trust = {"Principal": {"AWS": ROOT_ACCOUNT}, "Action": "sts:AssumeRole"}
         web = {"Principal": {"Federated": f"arn:aws:iam::{ROOT_ACCOUNT}:oidc-provider/{PROVIDER}"}}
         policy = iam({"Action": "s3:GetObject", "Resource": "*"})
-        for name in ("zed", "ann", "bea"):
+        for name in ("zed", "ann"):
             self.user("root", name, team=SESAME)
-        act(im.DeleteAccessKey(user="bea", key_id=self.keys["bea"].key_id))
+        # Who has nothing, and can be deleted.
+        act(im.CreateEntity(ref=im.EntityRef(USER, "bea"), tags={"team": SESAME}))
         for ref in (crew, im.EntityRef(GROUP, "none")):
             act(im.CreateEntity(ref=ref, description=SESAME))
         act(im.CreateEntity(ref=helm, trust=iam(trust), description=SESAME, tags={"team": SESAME}))
@@ -270,6 +281,9 @@ class House:
             act(im.SetBoundary(ref=ref, policy="/read"))
         for name in ("ann", "zed"):
             act(im.PutLoginProfile(user=name, create=True, password="Harbour-12345!"))
+        for name in ("deck", "empty"):
+            act(im.CreateInstanceProfile(name=name, tags={"team": SESAME}))
+        act(im.SetInstanceRole(name="deck", role="helm", present=True))
         act(im.SetPasswordPolicy(policy=im.PasswordPolicy(chars_min=8)))
         self.facts["api_key"] = act(im.CreateApiKey(user="ann", form="ABSK")).key.key_id
         refusal = Decision(Outcome.IMPLICIT, "identity")
@@ -284,9 +298,12 @@ class House:
         self.facts |= {"key": self.keys["ann"].key_id, "code1": codes["tablet"][0], "code2": codes["tablet"][1]}
 
     def _buckets(self) -> None:
+        block, owned = om.Block(refuse_policy=True), om.Ownership.WRITER
         act = lambda command: self.act("root", command)  # noqa: E731
         for name in ("books", "ruled", "empty"):
             act(om.CreateBucket(bucket=name))
+        act(om.PutBucketBlock(bucket="ruled", block=block))
+        act(om.PutBucketOwnership(bucket="ruled", ownership=owned))
         act(om.PutBucketTags(bucket="books", tags={"team": SESAME}))
         for key in ("a/1", "a/2"):
             act(om.PutObject(bucket="books", key=key, body=Bytes(SESAME.encode()), tags={"team": SESAME}))
@@ -302,6 +319,22 @@ class House:
         upload = act(om.CreateUpload(bucket="books", key="up")).upload
         part = act(om.PutPart(bucket="books", key="up", upload=upload, number=1, body=Bytes(b"x")))
         self.facts |= {"upload": upload, "etag": part.etag}
+
+    def _models(self) -> None:
+        act = lambda command: self.act("root", command)  # noqa: E731
+        act(em.Deploy(model="smew", backends=(em.Backend(em.EngineKind.LOCAL, "/tern"),)))
+        ask = em.Ask(messages=(em.Message(em.Role.USER, (em.Part(text=SESAME),)),))
+        self.facts["turn"] = act(em.Generate(model="tern", ask=ask, keep=True, note=b"{}", prefix="resp_")).id
+
+        file = act(em.PutFile(name=SESAME, purpose="batch", body=Bytes(b'{"custom_id": "a"}')))
+        batch = em.CreateBatch(door="open/openai", endpoint="/v1/embeddings", input_file=file.id, window_s=3600)
+        self.facts |= {"file": file.id, "batch": act(batch).id}
+
+    def _task(self) -> None:
+        """One that has not begun: nothing runs here any more."""
+        ask = em.Ask(messages=(em.Message(em.Role.USER, (em.Part(text=SESAME),)),))
+        task = em.Defer(command=em.Generate(model="tern", ask=ask), door="aliyun/dashscope")
+        self.facts["task"] = self.act("root", task).id
 
     def _token(self) -> None:
         secret = ec.generate_private_key(ec.SECP256R1())
@@ -371,7 +404,7 @@ class Cloud:
 
     def statement(self, need: str, house: House, suffix: str = "") -> dict[str, Any]:
         """The statement that gives just what is needed."""
-        action, _, resource = need.partition(" ")
+        action, _, resource = _filled(need, house).partition(" ")
         return {"Action": [action], "Resource": [self.arn(action, resource, suffix)]}
 
     def arn(self, action: str, resource: str, suffix: str) -> str:
@@ -468,6 +501,8 @@ class Open(Cloud):
     def ask(self, house: House, operation: str, sample: Sample, who: str) -> Answer:
         body = _filled(sample.body, house).encode()
         method, path, query, more = _asked(sample, house, b"")
+        if body.startswith(b"--"):
+            more = {**more, "content-type": "multipart/form-data; boundary=B"}
         name, _, value = self.version.partition(": ")
         headers = {"host": HOST, "content-type": "application/json", **({name: value} if name else {}), **more}
         if who:
@@ -481,6 +516,16 @@ class Open(Cloud):
         return iam(*statements)
 
 
+class ModelStudio(Open):
+    """The same, in the words that RAM has for Model Studio: there are some for files and batches, too."""
+
+    def arn(self, action: str, resource: str, suffix: str) -> str:
+        return "*" if resource == "*" else f"acs:sfm:*:{NUMBER}:{_named(resource, suffix)}"
+
+    def language(self, *statements: dict[str, Any]) -> im.Document:
+        return ram(*statements)
+
+
 CLOUDS: Mapping[str, Cloud] = {
     "aws/s3": Aws("s3"),
     "aws/iam": Aws("iam", "2010-05-08"),
@@ -490,7 +535,9 @@ CLOUDS: Mapping[str, Cloud] = {
     "aliyun/oss": Aliyun("oss"),
     "aliyun/ram": Aliyun("ram", "2015-05-01"),
     "aliyun/sts": Aliyun("sts", "2015-04-01"),
+    "aliyun/dashscope": ModelStudio("models"),
     "open/anthropic": Open("models", "anthropic-version: 2023-06-01"),
+    "open/openai": ModelStudio("models"),
 }
 
 

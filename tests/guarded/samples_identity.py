@@ -25,6 +25,7 @@ _UNTAG = "TagKeys.member.1=team"
 _MFA = "SerialNumber=arn:aws:iam::{account}:mfa/"
 _OIDC = "OpenIDConnectProviderArn=arn:aws:iam::{account}:oidc-provider/oidc.example.org"
 _PASSWORDS = "OldPassword=Harbour-12345!&NewPassword=Harbour-54321!"
+_PROFILE = "InstanceProfileName="
 _API_KEY = "UserName=ann&ServiceSpecificCredentialId={api_key}"
 _ANN = "PolicySourceArn=arn:aws:iam::{account}:user/ann"
 _ASKED = "ActionNames.member.1=s3:GetObject"
@@ -129,6 +130,28 @@ IAM: list[tuple[str, Sample]] = [
     ("DeleteAccountAlias", sample("AccountAlias=sesame", "iam:DeleteAccountAlias *")),
     ("ListAccountAliases", sample("", "iam:ListAccountAliases *")),
     ("GetAccountAuthorizationDetails", sample("", "iam:GetAccountAuthorizationDetails *")),
+    ("CreateInstanceProfile", sample(f"{_PROFILE}new", "iam:CreateInstanceProfile instance-profile/new")),
+    ("GetInstanceProfile", sample(f"{_PROFILE}deck", "iam:GetInstanceProfile instance-profile/deck")),
+    ("DeleteInstanceProfile", sample(f"{_PROFILE}empty", "iam:DeleteInstanceProfile instance-profile/empty")),
+    ("ListInstanceProfiles", sample("", "iam:ListInstanceProfiles instance-profile/*")),
+    ("ListInstanceProfilesForRole", sample("RoleName=helm", "iam:ListInstanceProfilesForRole role/helm")),
+    (
+        "AddRoleToInstanceProfile",
+        sample(
+            f"{_PROFILE}empty&RoleName=bare",
+            "iam:AddRoleToInstanceProfile instance-profile/empty",
+            "iam:PassRole role/bare",
+        ),
+    ),
+    (
+        "RemoveRoleFromInstanceProfile",
+        sample(f"{_PROFILE}deck&RoleName=helm", "iam:RemoveRoleFromInstanceProfile instance-profile/deck"),
+    ),
+    ("TagInstanceProfile", sample(f"{_PROFILE}deck&{_TAG}", "iam:TagInstanceProfile instance-profile/deck")),
+    ("UntagInstanceProfile", sample(f"{_PROFILE}deck&{_UNTAG}", "iam:UntagInstanceProfile instance-profile/deck")),
+    ("ListInstanceProfileTags", sample(f"{_PROFILE}deck", "iam:ListInstanceProfileTags instance-profile/deck")),
+    ("GenerateCredentialReport", sample("", "iam:GenerateCredentialReport *")),
+    ("GetCredentialReport", sample("", "iam:GetCredentialReport *")),
     ("GetAccountSummary", sample("", "iam:GetAccountSummary *")),
     (
         "CreateOpenIDConnectProvider",
@@ -148,6 +171,18 @@ IAM: list[tuple[str, Sample]] = [
             f"{_OIDC}&ThumbprintList.member.1=0123456789012345678901234567890123456789",
             "iam:UpdateOpenIDConnectProviderThumbprint oidc-provider/oidc.example.org",
         ),
+    ),
+    (
+        "TagOpenIDConnectProvider",
+        sample(f"{_OIDC}&{_TAG}", "iam:TagOpenIDConnectProvider oidc-provider/oidc.example.org"),
+    ),
+    (
+        "UntagOpenIDConnectProvider",
+        sample(f"{_OIDC}&{_UNTAG}", "iam:UntagOpenIDConnectProvider oidc-provider/oidc.example.org"),
+    ),
+    (
+        "ListOpenIDConnectProviderTags",
+        sample(_OIDC, "iam:ListOpenIDConnectProviderTags oidc-provider/oidc.example.org"),
     ),
     ("GetOpenIDConnectProvider", sample(_OIDC, "iam:GetOpenIDConnectProvider oidc-provider/oidc.example.org")),
     ("ListOpenIDConnectProviders", sample("", "iam:ListOpenIDConnectProviders oidc-provider/*")),

@@ -14,7 +14,7 @@ from sampan import app
 from sampan.config import Config
 from tests.guarded.house import CLOUDS, SESAME, Answer, House, Sample
 from tests.guarded.samples_identity import ALIYUN_STS, IAM, RAM, STS
-from tests.guarded.samples_models import ANTHROPIC, BEDROCK, BEDROCK_RUNTIME
+from tests.guarded.samples_models import ANTHROPIC, BEDROCK, BEDROCK_RUNTIME, DASHSCOPE, OPENAI
 from tests.guarded.samples_objects import OSS, S3
 
 SAMPLES = {
@@ -26,7 +26,9 @@ SAMPLES = {
     "aliyun/oss": OSS,
     "aliyun/ram": RAM,
     "aliyun/sts": ALIYUN_STS,
+    "aliyun/dashscope": DASHSCOPE,
     "open/anthropic": ANTHROPIC,
+    "open/openai": OPENAI,
 }
 BOUND = {
     (dialect.name, operation.name)

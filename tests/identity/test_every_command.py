@@ -20,6 +20,7 @@ from tests.identity.world import allow, refused, say
 # What each command is given where its name alone does not say it.
 SAMPLES: dict[str, Any] = {
     "bucket": "books", "key": "a/1", "source": om.Source("books", "a/2"), "tags": {}, "body": Bytes(b""),
+    "block": om.Block(), "ownership": None,
     "versioning": om.Versioning.ENABLED, "document": say(), "acl": om.Acl.PRIVATE, "objects": True,
     "targets": (om.Target("a/1"), om.Target("a/2")), "target": "t", "upload": "u", "number": 1, "position": 0,
     "parts": None, "part_bytes_min": 1,
@@ -27,7 +28,7 @@ SAMPLES: dict[str, Any] = {
     "member": True, "form": "AKIA", "key_id": "AKIA", "active": True, "create": True, "name": "n", "version": 1,
     "codes": ("1", "2"), "make_default": True, "attached": True, "alias": "alias", "url": "https://x",
     "audiences": (), "account": "", "role": "r", "session": "s1", "token": "x.y.z", "actions": (), "resources": (),
-    "old": "o", "new": "n", "message": "m", "description": "d",
+    "old": "o", "new": "n", "message": "m", "description": "d", "present": True,
 }  # fmt: skip
 
 # Free for whoever can sign, asked by a role's trust policy, or always about the caller: tests of their own.

@@ -66,7 +66,7 @@ def test_a_system_message_takes_the_place_of_the_one_before(world: World) -> Non
     assert world.engine.asked[-1][1].messages[0].text == "be kind"
     ask("be brief", second.id)
     roles = [message.role for message in world.engine.asked[-1][1].messages]
-    assert roles == [Role.USER, Role.ASSISTANT, Role.USER, Role.ASSISTANT, Role.SYSTEM, Role.USER]
+    assert roles == [Role.SYSTEM, Role.USER, Role.ASSISTANT, Role.USER, Role.ASSISTANT, Role.USER]
 
 
 def test_a_turn_is_its_accounts_alone(world: World) -> None:

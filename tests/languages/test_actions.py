@@ -21,11 +21,19 @@ from sampan.services.objects import model as objects
 
 # Done by the guard and the tables before a command of its own asks for it.
 AHEAD = {
-    "objects:GetBucketPolicy", "objects:PutBucketPolicy", "objects:DeleteBucketPolicy", "objects:GetBucketPolicyStatus",
+    "objects:GetBucketPolicy", "objects:PutBucketPolicy", "objects:DeleteBucketPolicy",
     "objects:PutObjectAclVersion", "objects:GetObjectAclVersion", "objects:RestoreObjectVersion",
 }  # fmt: skip
 KINDS = [identity.EntityRef(kind, "n") for kind in identity.EntityKind]
-BUCKETS = ["", "GetBucketInfo", "GetBucketLocation", "GetBucketVersioning", "GetBucketAcl", "PutBucketAcl"]
+BUCKETS = [
+    "",
+    "GetBucketInfo",
+    "GetBucketLocation",
+    "GetBucketVersioning",
+    "GetBucketAcl",
+    "GetBucketBlock",
+    "GetBucketOwnership",
+]
 OBJECTS = ["", "GetObjectAcl", "PutObjectAcl", "RestoreObject"]
 
 
@@ -45,9 +53,9 @@ def choices(command: type[Command], field: dataclasses.Field[Any]) -> list[Any]:
         return [{}, {"a": "b"}]
     if field.name == "command":
         return [inference.GetModel(model="n")]
-    if field.name in ("member", "attached", "create", "stream"):
+    if field.name in ("member", "attached", "create", "present", "stream"):
         return [True, False]
-    if field.name in ("version", "name", "policy", "user", "alias", "document", "trust", "new_name"):
+    if field.name in ("version", "name", "policy", "user", "role", "alias", "document", "trust", "new_name"):
         optional = "None" in str(field.type)
         return [None, "n"] if optional else ["n"]
     if field.default is not dataclasses.MISSING or field.default_factory is not dataclasses.MISSING:

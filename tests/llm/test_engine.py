@@ -62,6 +62,18 @@ def test_bfloat16_greedy_equals_transformers_or_ties(models, name):
     assert abs(float(row[ours[first]] - row[theirs[first]])) < 0.05 * float(row.std())
 
 
+@pytest.mark.parametrize("name", ["qwen3", "llama2", "qwen3-moe"])
+def test_float16_greedy_equals_float32_or_ties(models, name):
+    folder, prompts = models(name), [reference.prompt(length, length) for length in (3, 20, 40)]
+    together = engine(folder, "float16").run([ask(prompt) for prompt in prompts])
+    for prompt, answers in zip(prompts, together, strict=True):
+        ours, theirs = tokens(answers), reference.greedy(folder, prompt, COUNT)
+        if ours != theirs:
+            first = next(i for i in range(COUNT) if ours[i] != theirs[i])
+            row = reference.logits(folder, prompt + ours[:first])[-1]
+            assert abs(float(row[ours[first]] - row[theirs[first]])) < 0.01 * float(row.std())
+
+
 def test_a_shared_prefix_is_computed_once(models):
     folder = models("qwen3")
     system = reference.prompt(50)
@@ -218,6 +230,23 @@ def test_a_model_gone_mad_harms_only_its_own_request(models):
     assert broken[0].finished == "error"
     assert "finite" in broken[0].why
     assert tokens(whole) == reference.greedy(folder, prompt, COUNT)
+
+
+def test_what_a_mad_request_leaves_in_the_cache_harms_nobody(models, monkeypatch):
+    """It is cancelled before anybody has seen that it is mad; on the path that pads sequences to one length."""
+    from sampan.llm.models import decoder
+
+    monkeypatch.setattr(decoder.native, "kernels", lambda *_: None)
+    folder = models("llama3")
+    made = engine(folder, step_tokens_max=16)
+    with torch.inference_mode():
+        made.model.embedding[17] = float("nan")
+    one = made.add(ask([17] * 40))
+    made.step()
+    made.cancel(one)
+    prompts = [[token if token != 17 else 18 for token in reference.prompt(length, length)] for length in (3, 30, 9)]
+    for prompt, answers in zip(prompts, made.run([ask(prompt) for prompt in prompts]), strict=True):
+        assert tokens(answers) == reference.greedy(folder, prompt, COUNT)
 
 
 def test_generate_streams_and_leaving_early_cancels(models):

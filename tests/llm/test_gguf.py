@@ -18,7 +18,7 @@ from sampan.llm.models.attention import Span
 from sampan.llm.models.cache import Cache
 from sampan.llm.models.decoder import Batch
 from tests.llm import reference
-from tests.llm.languages import TEXTS
+from tests.tongues import TEXTS
 
 LENGTH = 30
 

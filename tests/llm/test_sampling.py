@@ -18,8 +18,8 @@ from tests.llm import reference
 DRAWS = 5000
 
 
-def engine(folder) -> Engine:
-    return Engine(load(folder), options=Options(cache_bytes=8 << 20, seed=1))
+def engine(folder, **options) -> Engine:
+    return Engine(load(folder), options=Options(**({"cache_bytes": 8 << 20, "seed": 1} | options)))
 
 
 def ask(prompt, **sampling) -> Request:
@@ -151,3 +151,23 @@ def test_beam_search_equals_transformers(models, penalty, ends):
         theirs = [answer[: answer.index(end) + 1] if end in answer else answer for answer in theirs]
     assert ours == theirs
     assert made.blocks.free == made.blocks.count
+
+
+@pytest.mark.parametrize("options", [{"sequences_max": 2}, {"cache_bytes": 6 * 12_288}])
+def test_beams_for_which_there_is_no_room_take_turns(models, options):
+    """Two searches at once, wider than what may run together, and too much for the cache."""
+    folder, sampling = models("qwen3"), {"temperature": 0, "beams": 4, "n": 2, "tokens_max": 10, "ignore_end": True}
+    requests = [Request(tuple(reference.prompt(20, seed)), Sampling(**sampling)) for seed in range(2)]
+    roomy = [[one.tokens for one in answers] for answers in engine(folder).run(requests)]
+    made = engine(folder, **options)
+    assert [[one.tokens for one in answers] for answers in made.run(requests)] == roomy
+    assert made.blocks.free == made.blocks.count
+
+
+def test_a_search_that_is_stopped_gives_every_answer_its_end(models):
+    made = engine(models("qwen3"))
+    one = made.add(Request(tuple(reference.prompt(20)), Sampling(temperature=0, beams=3, n=3)))
+    made.step()
+    made.cancel(one)
+    assert [update.finished for update in made.step()] == ["cancelled"] * 3
+    assert not made.busy

@@ -142,3 +142,20 @@ def test_the_random_number_depends_on_place_and_seed_alone():
     numbers = [sampler.uniform(seed, place) for seed in range(50) for place in range(50)]
     assert len(set(numbers)) == len(numbers)
     assert abs(sum(numbers) / len(numbers) - 0.5) < 0.02
+
+
+def test_a_mad_guess_is_only_wrong(models):
+    """The token that the draft always guesses is one from which the model makes no numbers."""
+    folder, prompt = models("llama3"), reference.prompt(20)
+    draft = load(folder, dtype="float32")
+    made = Engine(load(folder, dtype="float32"), draft=draft, options=Options(cache_bytes=4 << 20))
+    if made.model.kernels is None:
+        pytest.skip("needs the native kernels: PyTorch's attention mixes a chunk's rows")
+    plain = reference.greedy(folder, prompt, COUNT)
+    mad = next(token for token in range(3, 320) if token not in {*prompt, *plain})
+    with torch.inference_mode():
+        made.model.embedding[mad] = float("nan")
+    draft.head = lambda hidden: torch.nn.functional.one_hot(torch.full(hidden.shape[:1], mad), 320).float()
+    assert tokens(made.run([ask(prompt, temperature=0)])[0]) == plain
+    assert made.metrics.guessed_tokens > COUNT
+    assert tokens(made.run([ask(prompt, temperature=0)])[0]) == plain

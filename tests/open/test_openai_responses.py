@@ -112,15 +112,8 @@ def test_a_conversation(house: House) -> None:
         ],
     )  # fmt: skip
     told = asked(house).messages
-    assert [message.role for message in told] == [
-        "system",
-        "user",
-        "assistant",
-        "tool",
-        "tool",
-        "assistant",
-        "assistant",
-    ]
+    roles = " ".join(message.role for message in told)
+    assert roles == "system user assistant tool tool assistant assistant"
     assert told[1].parts[1].url == "https://host/cat.png"
     assert (told[2].reasoning, told[2].text) == ("Hm.", "I look.")
     assert told[2].calls == (Call("c1", "weather", "{}"), Call("c2", "time", "{}"))
@@ -245,11 +238,7 @@ def test_the_engine_dies_in_the_middle(house: House) -> None:
         ({"input": [{"content": "x"}]}, "input[0].role", "missing_required_parameter"),
         ({"input": [{"type": "item_reference", "id": "x"}]}, "input[0].type", "unsupported_parameter"),
         ({"input": [{"type": "function_call", "name": "f"}]}, "input[0]", "missing_required_parameter"),
-        (
-            {"input": [{"type": "function_call_output", "output": "x"}]},
-            "input[0].call_id",
-            "missing_required_parameter",
-        ),
+        ({"input": [{"type": "function_call_output"}]}, "input[0].call_id", "missing_required_parameter"),
         ({"input": [{"role": "user", "content": [{"type": "input_audio"}]}]}, "input[0].content[0]", "invalid_value"),
         ({"background": True}, "background", "unsupported_parameter"),
         ({"conversation": "conv_1"}, "conversation", "unsupported_parameter"),

@@ -304,3 +304,31 @@ def test_a_model_that_is_for_something_else(house: House) -> None:
 def test_documents_are_bounded(house: House) -> None:
     reply = house.send("POST", "/v1/chat/completions", b"", key=KEY, content_length=str(1 << 30))
     assert (reply.status, reply.json["error"]["code"]) == (413, "request_too_large")
+
+
+def test_many_prompts_at_once(house: House) -> None:
+    script(house, [*said("a", "b"), *said("c", index=1)])
+    got = complete(house, prompt=["x", "y"], n=2)
+    assert [(choice.index, choice.text) for choice in got.choices] == [(0, "ab"), (1, "c"), (2, "ab"), (3, "c")]
+    assert sorted(ask.prompt for _, ask in house.world.engine.asked) == ["x", "y"]
+
+    async def run() -> list[Any]:
+        stream = await sdk(house).completions.create(
+            model="qwen", prompt=["x", "y"], n=2, stream=True, stream_options={"include_usage": True}
+        )
+        return [chunk async for chunk in stream]
+
+    *told, last = house.run(run())
+    texts = dict.fromkeys(range(4), "")
+    for chunk in told:
+        texts[chunk.choices[0].index] += chunk.choices[0].text
+    assert texts == {0: "ab", 1: "c", 2: "ab", 3: "c"}
+    assert last.usage.model_dump() == got.usage.model_dump()
+
+
+def test_one_of_many_prompts_fails(house: House) -> None:
+    script(house, [*said("a")[:1], Fault(Kind.TOO_LARGE, "prompt", tokens=9, tokens_max=8)])
+    for stream in (False, True):
+        body = {"model": "qwen", "prompt": ["x", "y"], "stream": stream}
+        assert b"context_length_exceeded" in house.send("POST", "/v1/completions", body).body
+        assert house.world.engine.open == 0

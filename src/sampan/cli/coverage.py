@@ -21,6 +21,7 @@ TITLES = {
     "aws/bedrock-runtime": "Amazon Bedrock Runtime",
     "aliyun/ram": "Alibaba Cloud RAM",
     "aliyun/sts": "Alibaba Cloud STS",
+    "aliyun/dashscope": "Alibaba Cloud Model Studio (DashScope)",
     "open/anthropic": "Anthropic Messages",
     "open/openai": "OpenAI",
 }

@@ -6,6 +6,7 @@ import argparse
 import json
 import sys
 import time
+from collections import Counter
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
@@ -15,7 +16,8 @@ from sampan.llm import loader, publish, quantise, server
 from sampan.llm.engine import Engine, Options
 from sampan.llm.errors import LlmError, RequestError
 from sampan.llm.request import Request, Sampling
-from sampan.llm.speech import Speech
+from sampan.llm.talk import Talk
+from sampan.llm.values import Ask, Message, Part, Wishes
 
 _BEGIN_DIM, _END_DIM = "\033[2m", "\033[0m"
 
@@ -72,6 +74,7 @@ def _parser() -> argparse.ArgumentParser:
             one.add_argument("--prompt", type=int, default=512, help="tokens per prompt")
             one.add_argument("--tokens", type=int, default=32, help="tokens per answer")
             one.add_argument("--requests", type=int, nargs="+", default=[1, 8], help="requests at once")
+            one.add_argument("--profile", action="store_true", help="say where the time of a step goes")
             continue
         one.add_argument("--tokens", type=int, default=1024, help="at most so many tokens per answer")
         one.add_argument("--temperature", type=float, default=0.7)
@@ -135,33 +138,35 @@ def _generate(engine: Engine, given: argparse.Namespace) -> int:
 
 
 def _chat(engine: Engine, given: argparse.Namespace) -> int:
-    template = loader.template(given.model)
-    if engine.text is None or template is None:
-        raise RequestError("this model has no tokenizer.json or no chat template; try generate")
-    messages = [{"role": "system", "content": given.system}] if given.system else []
+    if loader.template(given.model) is None:
+        raise RequestError("this model has no chat template; try generate")
+    talk = Talk(engine, given.model)
+    wishes = Wishes(
+        temperature=given.temperature,
+        top_p=given.top_p,
+        top_k=given.top_k,
+        seed=given.seed,
+        tokens_max=given.tokens,
+    )
+    messages = [Message("system", (Part(text=given.system),))] if given.system else []
     while True:
         try:
-            said = input("> ")
+            messages.append(Message("user", (Part(text=input("> ")),)))
         except EOFError:
             return 0
-        messages.append({"role": "user", "content": said})
-        prompt = template.render(messages)
-        engine.add(Request(tuple(engine.text.encode(prompt)), _sampling(given)))
-        speech = Speech("plain", thinking=prompt.rstrip().endswith("<think>"))
         answer = ""
-        while engine.busy:
-            for update in engine.step():
-                events = speech.add(update.text) + (speech.end() if update.finished else [])
-                for event in events:
-                    dim = event.kind == "reasoning" and sys.stdout.isatty()
-                    print(f"{_BEGIN_DIM}{event.text}{_END_DIM}" if dim else event.text, end="", flush=True)
-                    answer += event.text if event.kind == "text" else ""
+        for piece in talk.say(Ask(messages=tuple(messages), sampling=wishes)):
+            dim = piece.say == "reasoning" and sys.stdout.isatty()
+            print(f"{_BEGIN_DIM}{piece.text}{_END_DIM}" if dim else piece.text, end="", flush=True)
+            answer += piece.text if piece.say == "text" else ""
         print()
-        messages.append({"role": "assistant", "content": answer})
+        messages.append(Message("assistant", (Part(text=answer),)))
 
 
 def _bench(engine: Engine, given: argparse.Namespace) -> int:
     generator = torch.Generator().manual_seed(0)
+    spent: Counter[str] = Counter()
+    engine.watch = lambda step: spent.update(step.seconds)
     sampling = Sampling(temperature=0, tokens_max=given.tokens, ignore_end=True)
     for count in given.requests:
         size = (count, given.prompt)
@@ -180,6 +185,9 @@ def _bench(engine: Engine, given: argparse.Namespace) -> int:
             f"prefill {count * given.prompt / (read - started):.0f} tokens/s, "
             f"decode {answered / (done - read):.1f} tokens/s"
         )
+    if given.profile:
+        whole = sum(spent.values())
+        print("time of steps:", ", ".join(f"{phase} {seconds / whole:.1%}" for phase, seconds in spent.items()))
     return 0
 
 

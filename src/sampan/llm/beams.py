@@ -82,7 +82,8 @@ class Beams:
         for sequence in live:  # beams cut short compete with those that ended
             if sequence.answer and tuple(sequence.tokens) in self._scores:
                 self._end(self._score(sequence), sequence.answer, self._stopped)
-        ranked = (self._finished or [_End(0.0, [], self._stopped)])[: self._sampling.n]
+        wanted = self._sampling.n  # who waits for so many answers gets so many ends, whenever the search was stopped
+        ranked = [*self._finished, *[_End(0.0, [], self._stopped)] * wanted][:wanted]
         return [
             Update(
                 live[0].request_id,

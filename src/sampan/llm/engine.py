@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import itertools
 import random
 import threading
 import time
@@ -10,8 +11,7 @@ from collections import deque
 from collections.abc import AsyncIterator, Callable, Iterable
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-
-from torch import Tensor
+from typing import Any
 
 from sampan.llm import contract, loader, memory, native, sampler, speculate
 from sampan.llm.adapters import Adapters
@@ -19,10 +19,10 @@ from sampan.llm.answer import Answer
 from sampan.llm.beams import Beams
 from sampan.llm.blocks import Blocks
 from sampan.llm.errors import BusyError, LlmError, PromptError, RequestError, UnsupportedError
-from sampan.llm.metrics import Metrics
+from sampan.llm.metrics import PHASES, Metrics, Step
 from sampan.llm.models.decoder import Decoder
 from sampan.llm.models.layers import linear
-from sampan.llm.request import Logprob, Request, Update, joined
+from sampan.llm.request import TENANT_CHARACTERS_MAX, Logprob, Request, Update, joined
 from sampan.llm.runner import Runner
 from sampan.llm.scheduler import Scheduler, Work
 from sampan.llm.sequence import Sequence
@@ -78,6 +78,7 @@ class Engine:
         options: Options | None = None,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
+        """`draft` is a smaller model that guesses ahead."""
         self.model = model
         self.text, self.options = text, options or Options()
         self.runner = _runner(model, self.options.cache_dtype)
@@ -87,7 +88,9 @@ class Engine:
             raise UnsupportedError("a draft model needs a model that the library runs itself")
         self.adapters = adapters or Adapters(model if isinstance(model, Decoder) else None)
         self.metrics = Metrics(clock())
-        self._clock, self._chance = clock, random.Random(self.options.seed)
+        self._clock = clock
+        self.watch: Callable[[Step], None] | None = None  # is told of every step, for profiles
+        self._chance = random.Random(self.options.seed)
         size = self.options.block_tokens
         budget = self.options.cache_bytes
         if budget is None:
@@ -168,8 +171,7 @@ class Engine:
         """
         self._check(request)
         with self._adding:
-            if len(self._inbox) + len(self.scheduler.waiting) >= self.options.waiting_max:
-                raise BusyError(f"{self.options.waiting_max} requests are waiting already")
+            self._check_room(request.tenant)
             self._count += 1
             request_id = self._count
             self._inbox.append((request_id, request))
@@ -187,14 +189,19 @@ class Engine:
     def step(self) -> list[Update]:
         """Run the model once over what is most urgent, and return what came of it."""
         with self._stepping:
-            started = self._clock()
+            marks = [self._clock()]
             self._take_inbox()
-            self._expire(started)
+            self._expire(marks[0])
             work = self.scheduler.schedule()
+            marks.append(self._clock())
             if work:
-                self._run(work)
+                hidden = self._compute(work)
+                marks.append(self._clock())
+                self._settle(work, hidden)
+            marks.append(self._clock())
             updates = self._collect()
-            self._measure(work, updates, started)
+            marks.append(self._clock())
+            self._measure(work, updates, marks)
             return updates
 
     def run(self, requests: Iterable[Request]) -> list[list[Update]]:
@@ -248,6 +255,8 @@ class Engine:
         sampling.check()
         if not prompt:
             raise RequestError("the prompt is empty", field="prompt")
+        if request.tenant is not None and len(request.tenant) > TENANT_CHARACTERS_MAX:
+            raise RequestError(f"a tenant's name has at most {TENANT_CHARACTERS_MAX} characters")
         if len(prompt) >= self.length_max:
             raise PromptError(len(prompt), self.length_max - 1)
         if min(prompt) < 0 or max(prompt) >= self.traits.vocabulary:
@@ -259,6 +268,21 @@ class Engine:
             raise RequestError("this model embeds; it does not generate")
         if request.adapter is not None:
             self.adapters.check(request.adapter)
+
+    def _check_room(self, tenant: str | None) -> None:
+        """Raises BusyError if too many wait. Of the second half of the queue a tenant gets no more than a fair share of
+        the whole, so that one who floods it finds it full before others do."""
+        most = self.options.waiting_max
+        waiting = len(self._inbox) + len(self.scheduler.waiting)
+        if waiting >= most:
+            raise BusyError(f"{most} requests are waiting already")
+        if tenant is None or 2 * waiting < most:
+            return
+        here = [request.tenant for _, request in list(self._inbox) if request is not None]
+        here += [sequence.request.tenant for sequence in list(self.scheduler.waiting)]
+        share = most // (len({*here, tenant}) + 1)
+        if here.count(tenant) >= share:
+            raise BusyError(f"{here.count(tenant)} requests of this tenant are waiting already")
 
     # --- between steps -------------------------------------------------------------------------------------------
 
@@ -344,9 +368,13 @@ class Engine:
 
     # --- a step --------------------------------------------------------------------------------------------------
 
-    def _run(self, work: list[Work]) -> None:
+    def _compute(self, work: list[Work]) -> Any:
+        """The model's states of the step's tokens."""
         tweak = self.adapters.tweak([(item.sequence.request.adapter, item.count) for item in work])
-        hidden = self.runner.hidden(work, tweak)
+        return self.runner.hidden(work, tweak)
+
+    def _settle(self, work: list[Work], hidden: Any) -> None:
+        """From states to tokens."""
         if self._draft_tokens:
             self._guesses.follow(work)
         self._prompt_logprobs(work, hidden)
@@ -380,7 +408,7 @@ class Engine:
                 wanted.append((sequence, min(self._draft_tokens, sequence.length_max - len(sequence.tokens) - 1)))
         self._guesses.propose(wanted)
 
-    def _choose(self, hidden: Tensor, wanted: list[int], owners: list[tuple[Sequence, int, int]]) -> None:
+    def _choose(self, hidden: Any, wanted: list[int], owners: list[tuple[Sequence, int, int]]) -> None:
         """Tokens from rows of logits; of guessed rows, those that follow a right guess."""
         at = 0
         for logits in self.runner.logits(hidden, wanted):
@@ -390,13 +418,15 @@ class Engine:
                 at += 1
                 answer = self._of[sequence]
                 beams = self._groups[sequence.request_id].beams
+                if beams is None and (answer.finished is not None or not sequence.follows(length, guess)):
+                    continue  # what follows a wrong guess says nothing
                 if not sound[row]:
                     answer.give_up("error", _NOT_FINITE)
                     if beams is not None:
                         beams.stop("error", _NOT_FINITE)
                 elif beams is not None:
                     beams.collect(sequence, logits[row])
-                elif answer.finished is None and sequence.follows(length, guess):
+                else:
                     try:
                         answer.take(logits[row], picks[row])
                     except RequestError as error:
@@ -421,7 +451,7 @@ class Engine:
         if answer.finished is not None:
             self.scheduler.remove(sequence)
 
-    def _prompt_logprobs(self, work: list[Work], hidden: Tensor) -> None:
+    def _prompt_logprobs(self, work: list[Work], hidden: Any) -> None:
         start = 0
         for item in work:
             sequence, alternatives = item.sequence, item.sequence.request.sampling.prompt_logprobs
@@ -487,11 +517,13 @@ class Engine:
             self.adapters.release(group.adapter)
         del self._groups[request_id]
 
-    def _measure(self, work: list[Work], updates: list[Update], started: float) -> None:
+    def _measure(self, work: list[Work], updates: list[Update], marks: list[float]) -> None:
+        computed = sum(item.count for item in work)
+        answered = sum(len(update.tokens) for update in updates)
         self.metrics.step(
-            seconds=self._clock() - started,
-            computed=sum(item.count for item in work),
-            answered=sum(len(update.tokens) for update in updates),
+            seconds=marks[-1] - marks[0],
+            computed=computed,
+            answered=answered,
             finished=sum(update.finished is not None for update in updates),
             running=len(self.scheduler.running),
             waiting=len(self.scheduler.waiting) + len(self._inbox),
@@ -499,6 +531,14 @@ class Engine:
             blocks=self.blocks.count,
             preemptions=self.scheduler.preemptions,
         )
+        if self.watch is not None:
+            spent = [later - earlier for earlier, later in itertools.pairwise(marks)]
+            phases = PHASES if work else (PHASES[0], PHASES[-1], PHASES[-1])
+            seconds = dict.fromkeys(PHASES, 0.0)
+            for phase, one in zip(phases, spent, strict=True):
+                seconds[phase] += one
+            now = self.metrics
+            self.watch(Step(now.steps, seconds, computed, answered, now.running, now.waiting))
 
 
 def best(answers: list[Answer], held: list[Update], count: int) -> list[Update]:

@@ -7,6 +7,22 @@ from dataclasses import asdict, dataclass
 RATE_STEPS = 0.9  # weight of the past in the running rates
 
 
+PHASES = ("plan", "model", "choose", "tell")
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """One step as a watcher is told of it. `seconds` by phase: plan (what runs), model (its states), choose (logits,
+    sampling and guesses), tell (text and bookkeeping)."""
+
+    number: int
+    seconds: dict[str, float]
+    computed: int  # tokens
+    answered: int  # tokens
+    running: int  # sequences, after the step
+    waiting: int
+
+
 @dataclass(slots=True)
 class Metrics:
     """Totals since the start, and how things stood after the last step. Rates are in tokens per second of stepping."""

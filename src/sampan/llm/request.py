@@ -18,6 +18,7 @@ STOPS_MAX = 16
 STOP_CHARACTERS_MAX = 1024
 BIASES_MAX = 4096
 BEAMS_MAX = 32
+TENANT_CHARACTERS_MAX = 256
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,6 +118,7 @@ class Request:
     deadline_s: float | None = None  # from now; what is there by then is the answer
     adapter: str | None = None
     thinking: Thinking | None = None
+    tenant: str | None = None  # on whose behalf: those who wait at one priority are served in rotation
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,8 +1,8 @@
 """Which sequences run in the next step, and how many tokens of each.
 
 Every step has a budget of tokens. Sequences that need one more token to go on come first, then those whose prompt is
-still being read, in pieces that fit; then new ones are admitted, in order of priority and arrival. When the cache is
-full, the last in that order is sent back to wait: it keeps its tokens, and computes them again later.
+still being read, in pieces that fit; then new ones are admitted: by priority, callers in turn, by arrival. When the
+cache is full, the last in that order is sent back to wait: it keeps its tokens, and computes them again later.
 """
 
 from __future__ import annotations
@@ -12,6 +12,7 @@ from dataclasses import dataclass
 
 from sampan.llm.blocks import Blocks
 from sampan.llm.sequence import Sequence
+from sampan.llm.turns import Turns
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,8 +38,12 @@ class Scheduler:
         self.preemptions = 0
         self._step_tokens_max, self._sequences_max = step_tokens_max, sequences_max
         self._paged, self._whole = paged, whole
+        self._turns = Turns()
 
     def add(self, sequence: Sequence) -> None:
+        """Let it wait; what was pushed out keeps its turn."""
+        if not sequence.turn:
+            sequence.turn = self._turns.take(sequence.request.tenant, sequence.request.priority)
         bisect.insort(self.waiting, sequence, key=lambda one: one.order)
 
     def remove(self, sequence: Sequence) -> None:
@@ -53,8 +58,10 @@ class Scheduler:
         """Let `child`, which begins with the parent's computed tokens, run from where the parent is. Returns the
         slots (from, to) of a part-filled block to copy, or None. Without room the child waits, and computes again."""
         size = self.blocks.size
+        child.turn = parent.turn
         full, rest = divmod(parent.computed, size)
-        if not self._paged or self.blocks.free < 1 + (rest > 0) or parent not in self.running:
+        crowded = len(self.running) >= self._sequences_max or self.blocks.free < 1 + (rest > 0)
+        if not self._paged or crowded or parent not in self.running:
             self.add(child)
             return None
         child.start(self.blocks, (parent.blocks[:full], parent._serials[:full]))
@@ -77,7 +84,23 @@ class Scheduler:
                 self._give(sequence, work)
         if self.preemptions == before:
             self._admit(work)
+        if not work and self.running:
+            self._unblock(work)
         return [Work(sequence, count) for sequence, count in work.items()]
+
+    def _unblock(self, work: dict[Sequence, int]) -> None:
+        """All that run have nothing to do: they are beams whose siblings wait for their places. They give way, the last
+        first, until they have a token more; what they have come to is not lost."""
+        gone: list[Sequence] = []
+        while self.waiting and self.running and not work:
+            gone.append(self.running.pop())
+            gone[-1].stop(self.blocks)
+            self._admit(work)
+        for sequence in gone:
+            sequence.rested = len(sequence.tokens)
+            sequence.preemptions += 1
+            self.preemptions += 1
+            self.add(sequence)
 
     def _give(self, sequence: Sequence, work: dict[Sequence, int]) -> None:
         """Budget and blocks for a running sequence; others may have to go for it, or it itself."""
@@ -112,12 +135,15 @@ class Scheduler:
         for sequence in list(self.waiting):
             if self._budget <= 0:
                 return
+            if sequence.rested == len(sequence.tokens):
+                continue
             known = sequence.known(self.blocks)
             if self._under_way(sequence, len(known[0]) * self.blocks.size):
                 continue
             if not self._room(sequence, known[0], work):
                 return
             self.waiting.remove(sequence)
+            self._turns.serve(sequence.turn, sequence.request.priority)
             sequence.start(self.blocks, known)
             bisect.insort(self.running, sequence, key=lambda one: one.order)
             count = self._piece(sequence.pending)

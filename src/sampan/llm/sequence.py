@@ -36,8 +36,10 @@ class Sequence:
         self.computed = 0
         self.shared: int | None = None  # prompt tokens found in the cache when first admitted
         self.preemptions = 0
+        self.rested = 0  # with so many tokens it has nothing to ask for
         self.draft: list[int] = []  # guesses for the tokens after the last, to be checked in the next step
         self.blocks: list[int] = []
+        self.turn = 0  # given when it first waits
         self.state: Any = None  # of a model without pages: the runner's own, for `computed` tokens
         self._root, self._shared_limit = root, shared_limit  # within this many tokens, blocks are shared
         self._serials: list[int] = []
@@ -58,9 +60,9 @@ class Sequence:
         return self.tokens[self.prompt_length :]
 
     @property
-    def order(self) -> tuple[int, int]:
-        """Who goes first: higher priority, then earlier arrival."""
-        return (-self.request.priority, self.arrival)
+    def order(self) -> tuple[int, int, int]:
+        """Who goes first: higher priority, then whose turn it is, then earlier arrival."""
+        return (-self.request.priority, self.turn, self.arrival)
 
     def follows(self, length: int, guess: int) -> bool:
         """Whether the first `guess` guesses came true, since there were `length` tokens."""

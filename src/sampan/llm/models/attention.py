@@ -89,9 +89,10 @@ class Plan:
         """Sequences with one query each, padded to the longest."""
         length = max(span.length for span in spans)
         device = spans[0].slots.device
-        slots = torch.zeros(len(spans), length, dtype=torch.long, device=device)
+        slots = torch.empty(len(spans), length, dtype=torch.long, device=device)
         for i, span in enumerate(spans):
             slots[i, : span.length] = span.slots
+            slots[i, span.length :] = span.slots[0]  # padding is its own: what others left may not be finite
         lengths = torch.tensor([span.length for span in spans], device=device).unsqueeze(1)
         at = torch.arange(length, device=device)
         masks: dict[int, Tensor | None] = {}

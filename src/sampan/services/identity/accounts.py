@@ -8,7 +8,7 @@ from sampan.kernel.caller import Caller
 from sampan.kernel.fault import Fault, Kind
 from sampan.kernel.names import ACCOUNT_DIGITS
 from sampan.kernel.ports import Transaction
-from sampan.services.identity import attachments, entities, keys, policies, rows
+from sampan.services.identity import attachments, entities, instances, keys, policies, rows
 from sampan.services.identity.context import ROOT, ROOT_ACCOUNT, Context, count
 from sampan.services.identity.model import CreateAccount, CreateKey, GetAlias, GetSummary, ListAccounts, SetAlias
 from sampan.services.identity.values import Account, EntityKind, IssuedKey, Summary
@@ -110,6 +110,8 @@ async def get_summary(context: Context, caller: Caller, command: GetSummary) -> 
             "attachments_max": attachments.COUNT_MAX,
             "groups_of_user_max": entities.GROUPS_OF_USER_MAX,
             "access_keys_max": keys.COUNT_MAX,
+            "instance_profiles": count(view, rows.instance_profile(account)),
+            "instance_profiles_max": instances.COUNT_MAX,
             "providers": count(view, rows.provider(account)),
             "mfa_devices": len(devices),
             "mfa_devices_in_use": sum(1 for device in devices if device.user is not None),

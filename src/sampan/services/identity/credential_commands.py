@@ -66,6 +66,13 @@ class GetKeyAccount(IdentityCommand):
     key_id: str
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ReportCredentials(IdentityCommand):
+    """What everybody of the account proves itself with. -> CredentialReport."""
+
+    action: ClassVar[str] = "identity:ReportCredentials"
+
+
 # --- API keys ---------------------------------------------------------------------------------------------------------
 
 

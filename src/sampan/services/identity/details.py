@@ -8,7 +8,7 @@ from functools import partial
 
 from sampan.kernel.caller import Caller
 from sampan.kernel.ports import View
-from sampan.services.identity import attachments, policies, rows
+from sampan.services.identity import attachments, instances, policies, rows
 from sampan.services.identity.context import LIST_MAX, Context, shown
 from sampan.services.identity.entities import last_used_ms, members
 from sampan.services.identity.model import GetDetails
@@ -66,6 +66,7 @@ def _entity(view: View, context: Context, account: str, row: rows.EntityRow) -> 
         attachments.inline(view, account, row.id),
         tuple(policies.shown(view, account, found) for found in attached),
         tuple(group.name for group in groups),
+        instances.carrying(view, account, row.id) if row.kind is EntityKind.ROLE else (),
     )
 
 

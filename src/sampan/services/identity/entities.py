@@ -8,7 +8,7 @@ from sampan.kernel.caller import Caller
 from sampan.kernel.fault import Fault, Kind
 from sampan.kernel.policy import Purpose
 from sampan.kernel.ports import Transaction, View
-from sampan.services.identity import policies, rows
+from sampan.services.identity import instances, policies, rows
 from sampan.services.identity.context import (
     LIST_MAX,
     Context,
@@ -94,7 +94,7 @@ async def create_entity(context: Context, caller: Caller, command: CreateEntity)
 async def get_entity(context: Context, caller: Caller, command: GetEntity) -> Entity:
     with context.store.view() as view:
         if caller.kind == "root" and command.ref == EntityRef(EntityKind.USER, ""):
-            return _root(view, caller.account)
+            return root_of(view, caller.account)
         row = named(view, caller, command.ref)
         return replace(shown(caller.account, row), last_used_ms=last_used_ms(view, row))
 
@@ -147,6 +147,8 @@ async def delete_entity(context: Context, caller: Caller, command: DeleteEntity)
         why = next((why for why, prefix in hanging.items() if count(tx, prefix)), None)
         if why is None and _devices(tx, account, row.id):
             why = "has a second factor"
+        if why is None and row.kind is EntityKind.ROLE and instances.carrying(tx, account, row.id):
+            why = "is in an instance profile"
         if why is not None:
             raise Fault(Kind.CONFLICT, str(row.kind), f"{row.name} {why}", name=row.name)
         if row.boundary is not None:
@@ -280,7 +282,7 @@ def _devices(view: View, account: str, user_id: str) -> bool:
     return any(rows.decode_device(raw).user == user_id for _, raw in view.scan(prefix, rows.after(prefix)))
 
 
-def _root(view: View, account: str) -> Entity:
+def root_of(view: View, account: str) -> Entity:
     """An account's root, shown where a caller asks for itself."""
     raw = view.get(rows.account(account))
     created_ms = rows.decode_account(raw).created_ms if raw is not None else 0

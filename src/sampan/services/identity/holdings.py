@@ -137,6 +137,12 @@ def boundary_of(view: View, context: Context, account: str, row: rows.EntityRow)
     return row.boundary, policies.current(view, account, policies.find(view, context, account, row.boundary))
 
 
+def public_id(row: rows.EntityRow) -> str:
+    """An entity's id as conditions know it: IAM's, the only language that has a word for it. Policies hold it, and
+    paths are made of it."""
+    return {EntityKind.USER: "AIDA", EntityKind.ROLE: "AROA"}.get(row.kind, "") + row.id
+
+
 def _given(view: View, caller: Caller) -> rows.SessionRow:
     raw = view.get(rows.key(caller.key_id)) if caller.issued_ms is not None else None
     if raw is None:
@@ -148,7 +154,7 @@ def _given(view: View, caller: Caller) -> rows.SessionRow:
 def _context(caller: Caller, own: Own | None, given: rows.SessionRow) -> dict[str, tuple[str, ...]]:
     """What conditions may ask of the caller."""
     context: dict[str, tuple[str, ...]] = {"account": (caller.account,), "principal-kind": (caller.kind,)}
-    user_id = own.row.id if own is not None else caller.account
+    user_id = public_id(own.row) if own is not None else caller.account
     if caller.kind == "user" and own is not None:
         context["username"] = (own.row.name,)
     if caller.session:

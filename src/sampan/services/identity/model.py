@@ -34,11 +34,18 @@ from sampan.services.identity.credential_commands import ListAccessKeys as ListA
 from sampan.services.identity.credential_commands import ListApiKeys as ListApiKeys
 from sampan.services.identity.credential_commands import ListMfaDevices as ListMfaDevices
 from sampan.services.identity.credential_commands import PutLoginProfile as PutLoginProfile
+from sampan.services.identity.credential_commands import ReportCredentials as ReportCredentials
 from sampan.services.identity.credential_commands import ResetApiKey as ResetApiKey
 from sampan.services.identity.credential_commands import SetAccessKey as SetAccessKey
 from sampan.services.identity.credential_commands import UnbindMfaDevice as UnbindMfaDevice
 from sampan.services.identity.credential_commands import UpdateApiKey as UpdateApiKey
 from sampan.services.identity.credential_commands import UserCommand as UserCommand
+from sampan.services.identity.instance_commands import CreateInstanceProfile as CreateInstanceProfile
+from sampan.services.identity.instance_commands import DeleteInstanceProfile as DeleteInstanceProfile
+from sampan.services.identity.instance_commands import GetInstanceProfile as GetInstanceProfile
+from sampan.services.identity.instance_commands import ListInstanceProfiles as ListInstanceProfiles
+from sampan.services.identity.instance_commands import SetInstanceRole as SetInstanceRole
+from sampan.services.identity.instance_commands import TagInstanceProfile as TagInstanceProfile
 from sampan.services.identity.session_commands import AssumeRole as AssumeRole
 from sampan.services.identity.session_commands import AssumeRoleWithToken as AssumeRoleWithToken
 from sampan.services.identity.session_commands import DecodeDenial as DecodeDenial
@@ -54,11 +61,13 @@ from sampan.services.identity.simulation_commands import SimulatePolicies as Sim
 from sampan.services.identity.values import AccessKey as AccessKey
 from sampan.services.identity.values import Account as Account
 from sampan.services.identity.values import ApiKey as ApiKey
+from sampan.services.identity.values import CredentialReport as CredentialReport
 from sampan.services.identity.values import Document as Document
 from sampan.services.identity.values import Entity as Entity
 from sampan.services.identity.values import EntityDetails as EntityDetails
 from sampan.services.identity.values import EntityKind as EntityKind
 from sampan.services.identity.values import EntityRef as EntityRef
+from sampan.services.identity.values import InstanceProfile as InstanceProfile
 from sampan.services.identity.values import IssuedApiKey as IssuedApiKey
 from sampan.services.identity.values import IssuedKey as IssuedKey
 from sampan.services.identity.values import KeyUse as KeyUse
@@ -79,6 +88,7 @@ from sampan.services.identity.values import Session as Session
 from sampan.services.identity.values import Settings as Settings
 from sampan.services.identity.values import Simulated as Simulated
 from sampan.services.identity.values import Summary as Summary
+from sampan.services.identity.values import UserCredentials as UserCredentials
 from sampan.services.identity.values import WhoAmI as WhoAmI
 
 FAULTS: frozenset[tuple[Kind, str]] = frozenset(
@@ -97,6 +107,10 @@ FAULTS: frozenset[tuple[Kind, str]] = frozenset(
         (Kind.MISSING, "login profile"),
         (Kind.MISSING, "mfa device"),
         (Kind.MISSING, "provider"),
+        (Kind.MISSING, "instance profile"),
+        (Kind.EXISTS, "instance profile"),
+        (Kind.CONFLICT, "instance profile"),  # it carries a role
+        (Kind.TOO_MANY, "instance role"),
         (Kind.MISSING, "alias"),
         (Kind.EXISTS, "user"),
         (Kind.EXISTS, "group"),
@@ -492,7 +506,7 @@ class GetSummary(IdentityCommand):
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PutProvider(IdentityCommand):
     """An issuer of OpenID Connect tokens that is trusted. `keys` is its JWK set as JSON: Sampan asks nobody on the
-    network unless the operator allows it. -> Provider."""
+    network unless the operator allows it. One that was there keeps its tags. -> Provider."""
 
     action: ClassVar[str] = "identity:PutProvider"
     create: bool
@@ -501,9 +515,13 @@ class PutProvider(IdentityCommand):
     audiences: tuple[str, ...]
     thumbprints: tuple[str, ...] = ()
     keys: str | None = None
+    tags: Mapping[str, str] = field(default_factory=dict)
 
     def touches(self) -> tuple[tuple[str, str], ...]:
         return (("identity:CreateProvider" if self.create else "identity:UpdateProvider", f"provider/{self.name}"),)
+
+    def context(self) -> Mapping[str, tuple[str, ...]]:
+        return asked_tags(self.tags)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -519,6 +537,22 @@ class UpdateProvider(IdentityCommand):
 
     def touches(self) -> tuple[tuple[str, str], ...]:
         return ((self.action, f"provider/{self.name}"),)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TagProvider(IdentityCommand):
+    """Add or replace `tags`, and remove those named in `remove`. -> None."""
+
+    action: ClassVar[str] = "identity:TagProvider"
+    name: str
+    tags: Mapping[str, str] = field(default_factory=dict)
+    remove: tuple[str, ...] = ()
+
+    def touches(self) -> tuple[tuple[str, str], ...]:
+        return ((self.action, f"provider/{self.name}"),)
+
+    def context(self) -> Mapping[str, tuple[str, ...]]:
+        return asked_tags(self.tags, self.remove)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

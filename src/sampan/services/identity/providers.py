@@ -18,8 +18,8 @@ from sampan.kernel.caller import Caller
 from sampan.kernel.fault import Fault, Kind
 from sampan.kernel.ports import Transaction, View
 from sampan.services.identity import rows
-from sampan.services.identity.context import Context, check_room
-from sampan.services.identity.model import DeleteProvider, GetProviders, PutProvider, UpdateProvider
+from sampan.services.identity.context import Context, check_room, check_tags, with_tags
+from sampan.services.identity.model import DeleteProvider, GetProviders, PutProvider, TagProvider, UpdateProvider
 from sampan.services.identity.values import Provider
 
 COUNT_MAX = 100  # an account's: both clouds
@@ -48,8 +48,10 @@ class Claims:
 
 
 async def put_provider(context: Context, caller: Caller, command: PutProvider) -> Provider:
-    """Faults: EXISTS | MISSING "provider", INVALID "name" (its fact `what` may be "url", "audience", "keys")."""
+    """Faults: EXISTS | MISSING "provider", INVALID "name" (its fact `what` may be "url", "audience", "keys"),
+    INVALID | TOO_MANY "tags"."""
     _check(command)
+    check_tags(command.tags)
     where, now_ms = rows.provider(caller.account, command.name), context.clock.now_ms()
 
     def change(tx: Transaction) -> rows.ProviderRow:
@@ -60,13 +62,15 @@ async def put_provider(context: Context, caller: Caller, command: PutProvider) -
             raise _missing(command.name)
         if raw is None:
             check_room(tx, rows.provider(caller.account), COUNT_MAX, what="provider")
+        before = rows.decode_provider(raw) if raw is not None else None
         row = rows.ProviderRow(
             command.name,
             command.url,
             command.audiences,
             command.thumbprints,
-            now_ms if raw is None else rows.decode_provider(raw).created_ms,
+            now_ms if before is None else before.created_ms,
             command.keys,
+            dict(command.tags) if before is None else before.tags,
         )
         tx.put(where, rows.encode(row))
         return row
@@ -88,6 +92,15 @@ async def update_provider(context: Context, caller: Caller, command: UpdateProvi
         return row
 
     return _shown(await context.write(caller.account, change))
+
+
+async def tag_provider(context: Context, caller: Caller, command: TagProvider) -> None:
+    def change(tx: Transaction) -> None:
+        row = _find(tx, caller.account, command.name)
+        row.tags = with_tags(row.tags, command.tags, command.remove)
+        tx.put(rows.provider(caller.account, row.name), rows.encode(row))
+
+    await context.write(caller.account, change)
 
 
 async def get_providers(context: Context, caller: Caller, command: GetProviders) -> tuple[Provider, ...]:
@@ -232,4 +245,4 @@ def _missing(name: str) -> Fault:
 
 
 def _shown(row: rows.ProviderRow) -> Provider:
-    return Provider(row.name, row.url, tuple(row.audiences), tuple(row.thumbprints), row.created_ms, row.keys)
+    return Provider(row.name, row.url, tuple(row.audiences), tuple(row.thumbprints), row.created_ms, row.keys, row.tags)

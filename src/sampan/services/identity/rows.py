@@ -31,6 +31,7 @@ whatever their case.
 | `R` | key id | the root's own API key, from the same file |
 | `w` account id | ProfileRow | a user's password |
 | `d` account name | DeviceRow | a second factor |
+| `f` account name | InstanceProfileRow | what carries a role to a machine |
 | `o` account name | ProviderRow | an issuer of tokens |
 """
 
@@ -188,6 +189,17 @@ class DeviceRow(msgspec.Struct, array_like=True):
     step: int = 0
 
 
+class InstanceProfileRow(msgspec.Struct, array_like=True):
+    """`role_id` "": it carries none."""
+
+    name: str
+    path: str
+    id: str
+    created_ms: int
+    role_id: str = ""
+    tags: dict[str, str] = {}
+
+
 class ProviderRow(msgspec.Struct, array_like=True):
     name: str
     url: str
@@ -195,6 +207,7 @@ class ProviderRow(msgspec.Struct, array_like=True):
     thumbprints: tuple[str, ...]
     created_ms: int
     keys: str | None
+    tags: dict[str, str] = {}
 
 
 ROOT_KEY = b"ir"
@@ -216,6 +229,7 @@ decode_use = msgspec.msgpack.Decoder(UseRow).decode
 decode_profile = msgspec.msgpack.Decoder(ProfileRow).decode
 decode_settings = msgspec.msgpack.Decoder(SettingsRow).decode
 decode_device = msgspec.msgpack.Decoder(DeviceRow).decode
+decode_instance_profile = msgspec.msgpack.Decoder(InstanceProfileRow).decode
 decode_provider = msgspec.msgpack.Decoder(ProviderRow).decode
 
 
@@ -381,6 +395,11 @@ def settings(account: str) -> bytes:
 def device(account: str, device_name: str = "") -> bytes:
     """A device, or without a name the prefix of an account's."""
     return b"id" + account.encode() + device_name.lower().encode()
+
+
+def instance_profile(account: str, profile_name: str = "") -> bytes:
+    """An instance profile, or without a name the prefix of an account's."""
+    return b"if" + account.encode() + profile_name.lower().encode()
 
 
 def provider(account: str, provider_name: str = "") -> bytes:

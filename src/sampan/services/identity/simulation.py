@@ -14,7 +14,7 @@ from sampan.kernel.policy import Named, Principal, Purpose, Question, Statement
 from sampan.kernel.ports import View
 from sampan.services.identity import rows
 from sampan.services.identity.context import Context, find_entity
-from sampan.services.identity.holdings import boundary_of, documents_of
+from sampan.services.identity.holdings import boundary_of, documents_of, public_id
 from sampan.services.identity.model import GetContextKeys, SimulatePolicies
 from sampan.services.identity.values import Document, EntityKind, MatchedStatement, Simulated
 
@@ -111,7 +111,7 @@ def _known(account: str, row: rows.EntityRow) -> dict[str, tuple[str, ...]]:
     """What conditions may ask of an entity that calls."""
     known: dict[str, tuple[str, ...]] = {"account": (account,), "principal-kind": (str(row.kind),)}
     if row.kind is EntityKind.USER:
-        known |= {"username": (row.name,), "userid": (row.id,)}
+        known |= {"username": (row.name,), "userid": (public_id(row),)}
     return known | {f"principal-tag/{name.lower()}": (value,) for name, value in row.tags.items()}
 
 

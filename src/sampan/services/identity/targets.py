@@ -76,6 +76,12 @@ def _own(view: View, caller: Caller, path: str) -> Owned:
     elif kind == "policy" and name.isascii():
         raw = view.get(rows.policy(caller.account, policies.split("/" + name)[1]))
         tags = rows.decode_policy(raw).tags if raw is not None else {}
+    elif kind == "instance-profile" and name.isascii():
+        raw = view.get(rows.instance_profile(caller.account, name))
+        tags = rows.decode_instance_profile(raw).tags if raw is not None else {}
+    elif kind == "provider" and name.isascii():
+        raw = view.get(rows.provider(caller.account, name))
+        tags = rows.decode_provider(raw).tags if raw is not None else {}
     # A thing of no name (the account's password policy) is its users' to see, as far as they may for themselves.
     itself = name if kind == "user" else caller.principal if not path else ""
     rules = settings.own_rules(view, caller, itself) if itself else None

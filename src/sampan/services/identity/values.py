@@ -250,21 +250,55 @@ class PolicyVersion:
 
 
 @dataclass(frozen=True, slots=True)
-class EntityDetails:
-    """An entity with all that it may: the policies of its own by name, the managed ones, and a user's groups."""
-
-    entity: Entity
-    inline: Mapping[str, Document]
-    attached: tuple[Policy, ...]
-    groups: tuple[str, ...] = ()
-
-
-@dataclass(frozen=True, slots=True)
 class PolicyDetails:
     """A managed policy with all its versions, newest first."""
 
     policy: Policy
     versions: tuple[PolicyVersion, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class InstanceProfile:
+    """What carries a role to a machine. `id` is as an entity's."""
+
+    name: str
+    path: str
+    id: str
+    created_ms: int
+    role: Entity | None
+    tags: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class EntityDetails:
+    """An entity with all that it may: the policies of its own by name, the managed ones, a user's
+    groups, and the instance profiles that carry a role."""
+
+    entity: Entity
+    inline: Mapping[str, Document]
+    attached: tuple[Policy, ...]
+    groups: tuple[str, ...] = ()
+    profiles: tuple[InstanceProfile, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class UserCredentials:
+    """What a user, or the root (`name` "root"), proves itself with. `password_ms` is when the password was set (None:
+    there is none), `rotate_ms` when it will be too old. The keys are oldest first, each with its last use."""
+
+    user: Entity
+    password_ms: int | None
+    rotate_ms: int | None
+    mfa: bool
+    keys: tuple[tuple[AccessKey, KeyUse], ...]
+
+
+@dataclass(frozen=True, slots=True)
+class CredentialReport:
+    """What everybody of an account proves itself with at that time, the root first."""
+
+    made_ms: int
+    users: tuple[UserCredentials, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -300,6 +334,7 @@ class Provider:
     thumbprints: tuple[str, ...]
     created_ms: int
     keys: str | None = None
+    tags: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)

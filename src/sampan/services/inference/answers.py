@@ -8,7 +8,7 @@ from dataclasses import replace
 from sampan.kernel.asking import Ask, Piece, Say, Task, Usage
 from sampan.kernel.caller import Caller
 from sampan.kernel.fault import Fault, Kind
-from sampan.services.inference import backends, names, quotas, turns
+from sampan.services.inference import backends, names, quotas, together, turns
 from sampan.services.inference.books import LEFT, Entry
 from sampan.services.inference.context import Context
 from sampan.services.inference.model import Answer, Choice, Deployment, Generate, Stream, whole
@@ -20,25 +20,27 @@ async def generate(context: Context, caller: Caller, command: Generate) -> Answe
     await backends.check_task(context, deployment, Task.GENERATE)
     messages = turns.conversation(context, caller, command)
     question = replace(command.ask, messages=messages, tenant=caller.account)
+    questions = [question, *(replace(other, tenant=caller.account) for other in command.others)]
     now_ms = context.clock.now_ms()
     answer_id = context.fresh_id(command.prefix, now_ms)
 
-    async def keep(choices: Sequence[Choice]) -> None:
-        await turns.keep(context, caller, command, messages, answer_id, now_ms, choices[0])
+    async def keep(choices: Sequence[Choice], usage: Usage) -> None:
+        await turns.keep(context, caller, command, messages, answer_id, now_ms, choices[0], usage)
 
-    entry = Entry(context, caller, deployment, answer_id, quotas.guess(question))
+    entry = Entry(context, caller, deployment, answer_id, sum(map(quotas.guess, questions)))
     if entry.keeps_texts:
         entry.asked = question
     usage, finish = Usage(), ""
     try:
         if command.stream:
-            first, rest = await backends.begin(context, deployment, question)
+            first, rest = await together.begin(context, deployment, questions)
             entry.first()
-            telling = Telling(first, rest, entry, question.sampling.n, keep if command.keep else None)
+            count = sum(each.sampling.n for each in questions)
+            telling = Telling(first, rest, entry, count, keep if command.keep else None)
             return Stream(answer_id, command.model, deployment.name, now_ms, telling)
-        choices, usage = await _whole(context, deployment, question)
+        choices, usage = await _whole(context, deployment, questions)
         if command.keep:
-            await keep(choices)
+            await keep(choices, usage)
         entry.close(usage, choices[0].finish, choices[0].text)
         return Answer(answer_id, command.model, deployment.name, now_ms, choices, usage)
     except BaseException as error:
@@ -47,8 +49,10 @@ async def generate(context: Context, caller: Caller, command: Generate) -> Answe
         raise
 
 
-async def _whole(context: Context, deployment: Deployment, question: Ask) -> tuple[tuple[Choice, ...], Usage]:
-    choices, usage = whole(await backends.whole(context, deployment, question))
+async def _whole(
+    context: Context, deployment: Deployment, questions: Sequence[Ask]
+) -> tuple[tuple[Choice, ...], Usage]:
+    choices, usage = whole(await together.whole(context, deployment, questions))
     if not choices:
         raise Fault(Kind.UNAVAILABLE, "answer", "the model stopped in the middle")
     return choices, usage
@@ -69,7 +73,7 @@ class Telling:
         rest: AsyncIterator[Piece],
         entry: Entry,
         count: int,
-        keep: Callable[[Sequence[Choice]], Awaitable[None]] | None,
+        keep: Callable[[Sequence[Choice], Usage], Awaitable[None]] | None,
     ) -> None:
         self._first: Piece | None = first
         self._last = first
@@ -99,7 +103,7 @@ class Telling:
         if piece.say is Say.END:
             self._open -= 1
             if self._open == 0 and self._keep is not None:
-                await self._keep(whole(self._gathered or ())[0])
+                await self._keep(*whole(self._gathered or ()))
         return piece
 
     async def aclose(self) -> None:

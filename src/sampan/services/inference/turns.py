@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 
-from sampan.kernel.asking import Message, Part, Role
+from sampan.kernel.asking import Message, Part, Role, Usage
 from sampan.kernel.caller import Caller
 from sampan.kernel.fault import Fault, Kind
 from sampan.kernel.limits import MIB
@@ -36,8 +37,7 @@ async def note_turn(context: Context, caller: Caller, command: NoteTurn) -> None
 
     def change(tx: Transaction) -> None:
         turn = find(tx, caller.account, command.turn)
-        noted = Turn(turn.id, turn.account, turn.model, turn.created_ms, turn.messages, command.note, turn.previous)
-        tx.put(rows.turn(caller.account, command.turn), rows.encode(noted))
+        tx.put(rows.turn(caller.account, command.turn), rows.encode(replace(turn, note=command.note)))
 
     await context.store.write(change)
 
@@ -52,7 +52,8 @@ def find(view: View, account: str, turn_id: str) -> Turn:
 
 
 def conversation(context: Context, caller: Caller, command: Generate) -> tuple[Message, ...]:
-    """All messages of a question, those of the turn that it goes on from first.
+    """All messages of a question, those of the turn that it goes on from first: but a system message that the question
+    begins with goes before them, in place of theirs.
 
     Raises Fault(MISSING, "turn"), and Fault(TOO_LARGE, "prompt") for more than can be kept.
     """
@@ -60,9 +61,10 @@ def conversation(context: Context, caller: Caller, command: Generate) -> tuple[M
     if command.previous:
         with context.store.view() as view:
             before: Sequence[Message] = find(view, caller.account, command.previous).messages
-        if any(message.role is Role.SYSTEM for message in messages):
+        led = next((place for place, message in enumerate(messages) if message.role is not Role.SYSTEM), len(messages))
+        if led:
             before = [message for message in before if message.role is not Role.SYSTEM]
-        messages = (*before, *messages)
+        messages = (*messages[:led], *before, *messages[led:])
     if command.keep:
         _check_note(command.note)
         size = len(rows.encode(messages))
@@ -79,12 +81,23 @@ async def keep(
     turn_id: str,
     created_ms: int,
     choice: Choice,
+    usage: Usage,
 ) -> None:
     """Store a turn with its answer."""
     parts = (Part(text=choice.text),) if choice.text else ()
     answer = Message(Role.ASSISTANT, parts, choice.reasoning, choice.calls)
     said = (*messages, answer)
-    turn = Turn(turn_id, caller.account, command.model, created_ms, said, command.note, command.previous)
+    turn = Turn(
+        turn_id,
+        caller.account,
+        command.model,
+        created_ms,
+        said,
+        command.note,
+        command.previous,
+        choice.finish,
+        usage,
+    )
 
     def change(tx: Transaction) -> None:
         tx.put(rows.turn(caller.account, turn_id), rows.encode(turn))

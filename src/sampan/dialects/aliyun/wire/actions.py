@@ -30,6 +30,8 @@ _OSS = {
     "PutBucketPolicy": "objects:PutBucketPolicy",
     "DeleteBucketPolicy": "objects:DeleteBucketPolicy",
     "GetBucketPolicyStatus": "objects:GetBucketPolicyStatus",
+    "GetBucketPublicAccessBlock": "objects:GetBucketBlock",
+    "PutBucketPublicAccessBlock": "objects:PutBucketBlock",
     "GetObject": "objects:GetObject",
     "GetObjectVersion": "objects:GetObjectVersion",
     "PutObject": "objects:PutObject",
@@ -50,7 +52,10 @@ _OSS = {
     "RestoreObject": "objects:RestoreObject",
     "RestoreObjectVersion": "objects:RestoreObjectVersion",
 }
+# Of S3 alone: part of "oss:*".
+_OSS_UNNAMED = "objects:GetBucketOwnership objects:PutBucketOwnership"
 _OSS_ALSO = {
+    "DeleteBucketPublicAccessBlock": "objects:PutBucketBlock",
     "DeleteBucketTagging": "objects:PutBucketTags",
     "GetService": "objects:ListBuckets",
     "GetBucket": "objects:ListObjects objects:HeadBucket",
@@ -78,6 +83,7 @@ _RAM = {
     "ListRoles": "identity:ListRoles",
     # One action tags whatever the resource is.
     "TagResources": "identity:TagUser identity:TagGroup identity:TagRole identity:TagPolicy",
+    "PassRole": "identity:PassRole",
     "CreateAccessKey": "identity:CreateAccessKey",
     "ListAccessKeys": "identity:ListAccessKeys",
     "UpdateAccessKey": "identity:SetAccessKey",
@@ -150,7 +156,10 @@ identity:PutPolicyOfGroup identity:GetPolicyOfGroup identity:DeletePolicyOfGroup
 identity:PutPolicyOfRole identity:GetPolicyOfRole identity:DeletePolicyOfRole identity:ListInlinePoliciesOfRole
 identity:CreateApiKey identity:ListApiKeys identity:UpdateApiKey identity:ResetApiKey identity:DeleteApiKey
 identity:SimulatePolicies identity:SimulateCustomPolicies identity:GetContextKeys identity:GetCustomContextKeys
-identity:DeletePasswordPolicy identity:GetDetails
+identity:CreateInstanceProfile identity:GetInstanceProfile identity:DeleteInstanceProfile
+identity:ListInstanceProfiles identity:ListInstanceProfilesOfRole identity:AddInstanceRole
+identity:RemoveInstanceRole identity:TagInstanceProfile identity:TagProvider
+identity:DeletePasswordPolicy identity:GetDetails identity:ReportCredentials
 identity:CreateAccount identity:CreateKey identity:ListAccounts
 """
 
@@ -197,7 +206,7 @@ _SFM = {
 ACTIONS = Actions(
     "aliyun",
     {
-        "oss": product(_OSS, _OSS_ALSO),
+        "oss": product(_OSS, _OSS_ALSO, _OSS_UNNAMED),
         "ram": product(_RAM, _RAM_ALSO, _RAM_UNNAMED),
         "sts": product(
             _STS,

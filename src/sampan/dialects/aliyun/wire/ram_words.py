@@ -30,7 +30,7 @@ _HELD = {
         ("", "User.LoginProfile"),
     ),
     "group": (("polic", "Group.Policy"), ("", "Group.User")),
-    "role": (("", "Role.Policy"),),
+    "role": (("instance", "Role.InstanceProfile"), ("", "Role.Policy")),
     "policy": (("version", "Policy.Version"), ("", "Policy.User")),
 }
 _COUNTED = {"mfa device": "VirtualMFADevice", "policy": "Policy", "user": "User", "group": "Group", "role": "Role"}
@@ -101,6 +101,10 @@ WORDS: Words = {
         else _missing("VirtualMFADevice", "virtual MFA device")
     ),
     (Kind.MISSING, "provider"): _missing("OIDCProvider", "OIDC provider"),
+    (Kind.MISSING, "instance profile"): _missing("InstanceProfile", "instance profile"),
+    (Kind.EXISTS, "instance profile"): _exists("InstanceProfile", "instance profile"),
+    (Kind.CONFLICT, "instance profile"): Word("DeleteConflict.InstanceProfile", 409, "It carries a role."),
+    (Kind.TOO_MANY, "instance role"): Word("LimitExceeded.InstanceProfile.Role", 409, "It carries a role already."),
     (Kind.MISSING, "alias"): _missing("AccountAlias", "account alias"),
     (Kind.EXISTS, "account"): _exists("Account", "account"),
     (Kind.EXISTS, "user"): _exists("User", "user"),

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from sampan.dialects.aws.iam import names
+from sampan.dialects.aws.iam import forms, names
 from sampan.dialects.aws.wire.service import Call, Done, nothing
 from sampan.kernel.fault import Fault, Kind
 from sampan.services.identity.model import (
@@ -17,6 +17,7 @@ from sampan.services.identity.model import (
     PutProvider,
     SetAlias,
     Summary,
+    TagProvider,
     UpdateProvider,
 )
 
@@ -27,6 +28,7 @@ _COUNTS: Mapping[str, str] = {
     "users": "Users", "users_max": "UsersQuota", "groups": "Groups", "groups_max": "GroupsQuota",
     "roles": "Roles", "roles_max": "RolesQuota", "policies": "Policies", "policies_max": "PoliciesQuota",
     "mfa_devices": "MFADevices", "mfa_devices_in_use": "MFADevicesInUse", "root_mfa": "AccountMFAEnabled",
+    "instance_profiles": "InstanceProfiles", "instance_profiles_max": "InstanceProfilesQuota",
     "root_access_keys": "AccountAccessKeysPresent", "providers": "Providers",
     "access_keys_max": "AccessKeysPerUserQuota", "policy_versions_max": "VersionsPerPolicyQuota",
     "groups_of_user_max": "GroupsPerUserQuota",
@@ -65,8 +67,6 @@ def _provider(call: Call) -> str:
 def _bind_create_provider(call: Call) -> PutProvider:
     """A provider is named after its URL."""
     given = call.params
-    if given.get("Tags"):
-        raise Fault(Kind.NOT_DONE, "operation", operation="CreateOpenIDConnectProvider with Tags")
     scheme, _, rest = given["Url"].partition("://")
     if scheme != "https" or not rest.strip("/") or "?" in rest:
         raise Fault(Kind.INVALID, "argument", "Invalid Open ID Connect Provider URL", name="url")
@@ -76,11 +76,13 @@ def _bind_create_provider(call: Call) -> PutProvider:
         url=given["Url"],
         audiences=tuple(given.get("ClientIDList", ())),
         thumbprints=tuple(given.get("ThumbprintList", ())),
+        tags=forms.read_tags(call),
     )
 
 
 def _render_create_provider(call: Call, provider: Provider) -> Shown:
-    return {"OpenIDConnectProviderArn": names.provider_arn(provider.name, call.caller.account)}
+    arn = names.provider_arn(provider.name, call.caller.account)
+    return {"OpenIDConnectProviderArn": arn, "Tags": forms.write_tags(provider.tags)}
 
 
 def _bind_get_provider(call: Call) -> GetProviders:
@@ -95,7 +97,13 @@ def _render_provider(call: Call, found: tuple[Provider, ...]) -> Shown:
         "ClientIDList": list(provider.audiences),
         "ThumbprintList": list(provider.thumbprints),
         "CreateDate": provider.created_ms,
+        "Tags": forms.write_tags(provider.tags),
     }
+
+
+def _render_provider_tags(call: Call, found: tuple[Provider, ...]) -> Shown:
+    (provider,) = found
+    return forms.tags_page(call, provider.tags)
 
 
 def _render_providers(call: Call, found: tuple[Provider, ...]) -> Shown:
@@ -120,6 +128,13 @@ def operations() -> dict[str, Done]:
         "UpdateOpenIDConnectProviderThumbprint": Done(
             lambda call: UpdateProvider(name=_provider(call), thumbprints=tuple(call.params["ThumbprintList"])), nothing
         ),
+        "TagOpenIDConnectProvider": Done(
+            lambda call: TagProvider(name=_provider(call), tags=forms.read_tags(call)), nothing
+        ),
+        "UntagOpenIDConnectProvider": Done(
+            lambda call: TagProvider(name=_provider(call), remove=tuple(call.params["TagKeys"])), nothing
+        ),
+        "ListOpenIDConnectProviderTags": Done(_bind_get_provider, _render_provider_tags),
         "GetOpenIDConnectProvider": Done(_bind_get_provider, _render_provider),
         "ListOpenIDConnectProviders": Done(lambda _: GetProviders(), _render_providers),
         "DeleteOpenIDConnectProvider": Done(lambda call: DeleteProvider(name=_provider(call)), nothing),

@@ -96,7 +96,7 @@ def _render_key_use(call: Call, use: KeyUse) -> Shown:
         "UserName": use.user,
         "AccessKeyLastUsed": {
             "LastUsedDate": use.used_ms,
-            "ServiceName": use.service or _NEVER,
+            "ServiceName": names.SERVICES.get(use.service, use.service) or _NEVER,
             "Region": use.region or _NEVER,
         },
     }

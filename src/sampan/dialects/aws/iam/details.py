@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from sampan.dialects.aws.iam import forms, names
+from sampan.dialects.aws.iam.instances import write_instance
 from sampan.dialects.aws.iam.policies import write_policy, write_version
 from sampan.dialects.aws.wire.service import Call, Done
 from sampan.kernel.fault import Fault, Kind
@@ -66,7 +67,11 @@ def _role(call: Call, item: EntityDetails) -> Shown:
         for name, value in forms.write_role(item.entity).items()
         if name not in ("Description", "MaxSessionDuration")
     }
-    return {**role, **_policies(call, "Role", item), "InstanceProfileList": []}
+    return {
+        **role,
+        **_policies(call, "Role", item),
+        "InstanceProfileList": [write_instance(call, profile) for profile in item.profiles],
+    }
 
 
 def _policies(call: Call, word: str, item: EntityDetails) -> Shown:

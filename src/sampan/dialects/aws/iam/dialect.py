@@ -2,7 +2,18 @@
 
 from __future__ import annotations
 
-from sampan.dialects.aws.iam import account, api_keys, credentials, details, entities, passwords, policies, simulation
+from sampan.dialects.aws.iam import (
+    account,
+    api_keys,
+    credentials,
+    details,
+    entities,
+    instances,
+    passwords,
+    policies,
+    reports,
+    simulation,
+)
 from sampan.dialects.aws.wire import identity_words, model
 from sampan.dialects.aws.wire.service import ServiceDialect, claims
 
@@ -28,6 +39,8 @@ class IamDialect(ServiceDialect):
                 **policies.of_entities(),
                 **simulation.operations(),
                 **details.operations(),
+                **instances.operations(),
+                **reports.operations(),
                 **account.operations(),
             },
             identity_words.IAM,

@@ -9,9 +9,11 @@ from collections.abc import Mapping
 from sampan.dialects.aws.wire import arns
 from sampan.dialects.aws.wire.arns import Arn
 from sampan.kernel.fault import Fault, Kind
-from sampan.services.identity.model import Entity, EntityKind, Policy
+from sampan.services.identity.model import Entity, EntityKind, InstanceProfile, Policy
 
 CLOUD = "aws"
+SERVICES: Mapping[str, str] = {"objects": "s3", "identity": "iam", "inference": "bedrock"}
+"""What AWS calls the services whose use is noted."""
 ID_PREFIXES: Mapping[EntityKind, str] = {EntityKind.USER: "AIDA", EntityKind.GROUP: "AGPA", EntityKind.ROLE: "AROA"}
 _POLICY_PREFIX = "ANPA"
 _ID_CHARS = 16
@@ -27,6 +29,11 @@ def entity_arn(entity: Entity) -> str:
     if entity.id == entity.account:
         return arns.root(entity.account)
     return str(Arn("iam", entity.account, str(entity.kind), f"{entity.path}{entity.name}"))
+
+
+def instance_arn(profile: InstanceProfile, account: str) -> str:
+    """An instance profile's ARN."""
+    return str(Arn("iam", account, "instance-profile", f"{profile.path}{profile.name}"))
 
 
 def policy_id(policy: Policy) -> str:

@@ -37,6 +37,7 @@ IAM: Words = {
     (Kind.MISSING, "login profile"): _missing("Login Profile for User {name} cannot be found."),
     (Kind.MISSING, "mfa device"): _missing("MFA Device with name {name} does not exist."),
     (Kind.MISSING, "provider"): _missing("OpenIDConnect Provider not found for arn {name}"),
+    (Kind.MISSING, "instance profile"): _missing("Instance Profile {name} cannot be found."),
     (Kind.MISSING, "alias"): _missing("The account alias does not exist."),
     (Kind.EXISTS, "account"): _exists("The account already exists."),
     (Kind.EXISTS, "user"): _exists("User with name {name} already exists."),
@@ -46,11 +47,15 @@ IAM: Words = {
     (Kind.EXISTS, "login profile"): _exists("Login Profile for user {name} already exists."),
     (Kind.EXISTS, "mfa device"): _exists("MFADevice entity at the same path and name already exists."),
     (Kind.EXISTS, "provider"): _exists("Provider with url {name} already exists."),
+    (Kind.EXISTS, "instance profile"): _exists("Instance Profile {name} already exists."),
     (Kind.EXISTS, "alias"): _exists("The account alias already exists."),
     (Kind.EXISTS, "key"): _exists("The access key already exists."),
     (Kind.CONFLICT, "user"): _conflict("Cannot delete entity, must remove what belongs to it first."),
     (Kind.CONFLICT, "group"): _conflict("Cannot delete entity, must remove what belongs to it first."),
     (Kind.CONFLICT, "role"): _conflict("Cannot delete entity, must remove what belongs to it first."),
+    (Kind.CONFLICT, "instance profile"): _conflict(
+        "Cannot delete entity, must remove roles from instance profile first."
+    ),
     (Kind.CONFLICT, "policy"): _conflict("Cannot delete a policy attached to entities, or with versions."),
     (Kind.CONFLICT, "policy version"): _conflict("Cannot delete the default version of a policy."),
     (Kind.CONFLICT, "mfa device"): _conflict("MFA device is in use: it must be deactivated first."),
@@ -69,6 +74,9 @@ IAM: Words = {
         _LIMIT, 409, "Cannot exceed quota for ServiceSpecificCredentialsPerUser: {count_max}"
     ),
     (Kind.TOO_MANY, "attachment"): Word(_LIMIT, 409, "Cannot exceed quota for attachments: {count_max}"),
+    (Kind.TOO_MANY, "instance role"): Word(
+        _LIMIT, 409, "Cannot exceed quota for InstanceSessionsPerInstanceProfile: {count_max}"
+    ),
     (Kind.TOO_MANY, "entity"): Word(_LIMIT, 409, "Cannot exceed quota for entities of this account: {count_max}"),
     (Kind.TOO_MANY, "tags"): Word(_LIMIT, 409, "The number of tags has reached the maximum limit."),
     (Kind.INVALID, "tags"): Word("InvalidInput", 400, "A tag is not valid.", telling=True),

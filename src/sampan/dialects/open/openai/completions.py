@@ -12,7 +12,7 @@ from msgspec import Meta
 from sampan.dialects.open.openai import logprobs, words
 from sampan.dialects.open.openai.chat_form import FormatForm
 from sampan.dialects.open.openai.exchange import OpenAiExchange
-from sampan.dialects.open.openai.limits import INPUTS_MAX, Alternatives, Natural, Text, Token, invalid, refuse
+from sampan.dialects.open.openai.limits import Alternatives, Natural, Text, Token, invalid, refuse
 from sampan.dialects.open.openai.replies import FINISHES, remembering, reply, usage
 from sampan.dialects.open.openai.sampling import Sampled
 from sampan.dialects.open.wire import documents, sse
@@ -22,6 +22,7 @@ from sampan.kernel import limits
 from sampan.services.inference.model import Answer, Ask, Choice, Finish, Generate, Piece, Say, Stream
 
 PREFIX = "cmpl-"
+PROMPTS_MAX = 128  # that are answered at the same time
 TOKENS_MAX = 16  # OpenAI's default, and vLLM's
 
 _UNDONE = {"suffix": "its models do not fill in the middle by themselves"}
@@ -42,7 +43,7 @@ class CompletionForm(Sampled, kw_only=True):
 
     def prompts(self) -> tuple[str | tuple[int, ...], ...]:
         """The prompts, one or many. Raises Fault(INVALID, "argument")."""
-        return inputs(self.prompt, "prompt")
+        return inputs(self.prompt, "prompt", PROMPTS_MAX)
 
     def ask(self, prompt: str | tuple[int, ...]) -> Ask:
         """What the model is asked of a prompt. Raises Fault(INVALID, "argument")."""
@@ -66,7 +67,7 @@ class CompletionForm(Sampled, kw_only=True):
 _FORM = msgspec.json.Decoder(CompletionForm)
 
 
-def inputs(sent: object, name: str) -> tuple[str | tuple[int, ...], ...]:
+def inputs(sent: object, name: str, count_max: int) -> tuple[str | tuple[int, ...], ...]:
     """One text, several, one list of tokens, or several. Raises Fault(INVALID, "argument")."""
     if isinstance(sent, str):
         return (sent,)
@@ -76,8 +77,8 @@ def inputs(sent: object, name: str) -> tuple[str | tuple[int, ...], ...]:
         raise invalid(name, f"'{name}' must be a text, texts, tokens, or lists of tokens.")
     if kinds == {int}:
         return (tuple(sent),)
-    if len(sent) > INPUTS_MAX:
-        raise invalid(name, f"'{name}' has at most {INPUTS_MAX} items.")
+    if len(sent) > count_max:
+        raise invalid(name, f"'{name}' has at most {count_max} items.")
     return tuple(tuple(one) if isinstance(one, list) else one for one in sent)
 
 

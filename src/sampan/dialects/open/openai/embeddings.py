@@ -13,7 +13,7 @@ from msgspec import Meta
 
 from sampan.dialects.open.openai.completions import inputs
 from sampan.dialects.open.openai.exchange import OpenAiExchange
-from sampan.dialects.open.openai.limits import Count, Name, Text, Token, invalid
+from sampan.dialects.open.openai.limits import INPUTS_MAX, Count, Name, Text, Token, invalid
 from sampan.dialects.open.openai.replies import operation
 from sampan.dialects.open.wire import documents
 from sampan.services.inference.model import Embed, Embedding
@@ -39,7 +39,7 @@ def command(document: bytes) -> Embed:
     form = documents.read(document, _FORM)
     if form.truncate_prompt_tokens not in (None, -1):
         raise invalid("truncate_prompt_tokens", "Only -1, the model's own room, is done by Sampan.", unsupported=True)
-    texts = inputs(form.input, "input")
+    texts = inputs(form.input, "input", INPUTS_MAX)
     if any(not text for text in texts):
         raise invalid("input", "'input' cannot be an empty string.")
     return Embed(

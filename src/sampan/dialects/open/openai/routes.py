@@ -39,7 +39,6 @@ def _rows() -> Iterator[tuple[str, str, Operation]]:
     yield "POST", "/responses/input_tokens", responses.COUNT
     yield "GET", "/responses/{response_id}", stored.GET
     yield "DELETE", "/responses/{response_id}", stored.DELETE
-    yield "POST", "/responses/{response_id}/cancel", stored.CANCEL
     yield "GET", "/responses/{response_id}/input_items", stored.INPUT_ITEMS
     yield "POST", "/files", files.CREATE
     yield "GET", "/files", files.LIST

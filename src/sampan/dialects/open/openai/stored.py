@@ -8,7 +8,7 @@ from sampan.dialects.open.openai import items
 from sampan.dialects.open.openai.exchange import OpenAiExchange
 from sampan.dialects.open.openai.limits import invalid
 from sampan.dialects.open.openai.queries import choice, natural, truth
-from sampan.dialects.open.openai.replies import answering, listed, operation, reply
+from sampan.dialects.open.openai.replies import listed, operation, reply
 from sampan.dialects.open.openai.response_parts import NOTE, ended, head
 from sampan.gateway.contract import Operation
 from sampan.gateway.http import Reply
@@ -35,10 +35,6 @@ def _turn(x: OpenAiExchange, document: bytes) -> Command:
     return GetTurn(turn=x.params["response_id"])
 
 
-def _cancelled(asked: GetTurn, turn: Turn) -> Any:
-    raise invalid("response_id", "Cannot cancel a synchronous response.")
-
-
 def _input_items(x: OpenAiExchange, turn: Turn) -> Reply:
     """The items that this response's request brought, newest first unless asked otherwise."""
     inputs = NOTE.decode(turn.note).inputs
@@ -61,5 +57,4 @@ DELETE = operation(
     lambda x, _: DeleteTurn(turn=x.params["response_id"]),
     lambda asked, _: {"id": asked.turn, "object": "response", "deleted": True},
 )
-CANCEL = Operation("cancelResponse", _turn, answering(_cancelled))
 INPUT_ITEMS = Operation("listInputItems", _turn, _input_items)

@@ -26,6 +26,7 @@ GET /chat/completions/{completion_id} getChatCompletion
 POST /chat/completions/{completion_id} updateChatCompletion
 DELETE /chat/completions/{completion_id} deleteChatCompletion
 GET /chat/completions/{completion_id}/messages getChatCompletionMessages
+POST /responses/{response_id}/cancel cancelResponse
 POST /responses/compact compactResponse
 POST /conversations createConversation
 GET /conversations/{conversation_id} getConversation
