@@ -1,11 +1,15 @@
-"""How fast `sampan.llm` runs, beside transformers on random weights of the same shape, in one process and one run.
+"""How fast `sampan.llm` runs, beside other engines on random weights of the same shape, in one process and one run.
 
-    python bench/llm.py                      # Qwen3-0.6B's shape, all widths, about ten minutes on two cores
-    python bench/llm.py --layers 4 --quick   # a look
+    python -m bench.llm                      # Qwen3-0.6B's shape, all widths, about twenty minutes on two cores
+    python -m bench.llm --layers 4 --quick   # a look
 
-Figures are tokens per second: the best tenth of the steps (what the machine gives when neighbours are quiet) and the
-median. Beside decode stands the share of the memory's pace: the bytes of weights that a step must read over the time
-of the fastest step, against what products of one row get out of memory in the same run.
+Beside it run transformers and llama.cpp (llama-cpp-python) if they are installed. Rounds are interleaved: every engine
+does a row before the next row begins, and the order turns round by round. Figures are tokens per second: the median of
+all steps, and in brackets the lowest and the highest median of a round.
+
+What the machine gives is measured in the same rounds: reading memory (a sum over one gibibyte), and products of
+bfloat16 matrices by PyTorch (512 x 1024 x 6144). Decode's share is the bytes of weights that a step must read over the
+time of the median step, against that reading; prefill's is the arithmetic of the linears against those products.
 """
 
 from __future__ import annotations
@@ -14,20 +18,20 @@ import argparse
 import gc
 import json
 import platform
-import subprocess
+import statistics
 import tempfile
 import time
+from collections.abc import Callable
+from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
 import torch
 from safetensors.torch import save_file
 
-from sampan.llm import loader, quantise
-from sampan.llm.config import parse
-from sampan.llm.engine import Engine, Options
-from sampan.llm.models.decoder import Decoder
-from sampan.llm.models.layers import linear
-from sampan.llm.request import Request, Sampling
+from bench.llm_engines import Absent, LlamaCpp, Runs, Sampan, Transformers, greedy, prompts
+from bench.report import machine
+from sampan.llm import pages
+from sampan.llm.request import Request
 
 SHAPE = {
     "model_type": "qwen3",
@@ -43,125 +47,144 @@ SHAPE = {
     "tie_word_embeddings": True,
     "torch_dtype": "bfloat16",
 }
+COUNTS = (1, 8, 32)
+PEERS = ("transformers", "llama.cpp")
+Figures = dict[str, dict[str, list[list[float]]]]  # row -> engine -> rounds of seconds
 
 
-clock = time.perf_counter
+class Machine:
+    """What the machine gives, measured beside the engines."""
+
+    def __init__(self, clock: Callable[[], float]) -> None:
+        self._memory = pages.zeros((1 << 28,), torch.float32)
+        self._memory.uniform_()
+        self._x, self._weight = torch.randn(512, 1024).bfloat16(), torch.randn(6144, 1024).bfloat16()
+        self._clock = clock
+        self.reading: list[float] = []
+        self.products: list[float] = []
+
+    def measure(self) -> None:
+        with torch.inference_mode():
+            for _ in range(3):
+                started = self._clock()
+                self._memory.sum()
+                self.reading.append(self._memory.nbytes / (self._clock() - started))
+                started = self._clock()
+                torch.nn.functional.linear(self._x, self._weight)
+                self.products.append(2 * 512 * 1024 * 6144 / (self._clock() - started))
 
 
-class RandomWeights:
-    """A source of small random tensors of the shapes that the loader asks for."""
+def engines(given: argparse.Namespace, shape: dict, clock: Callable[[], float]) -> list[Runs]:
+    """All that can run here; the others are named."""
+    made: list[Runs] = []
+    ways: list[Callable[[], Runs]] = [lambda: Transformers(shape, clock)] if "transformers" in given.beside else []
+    for width in given.widths:
+        ways.append(lambda width=width: Sampan(shape, width, clock))
+        if "llama.cpp" in given.beside:
+            ways.append(lambda width=width: LlamaCpp(shape, width, given.threads, clock))
+    for way in ways:
+        try:
+            made.append(way())
+        except Absent as error:
+            print(f"not measured: {error}")
+        gc.collect()
+    return made
 
-    def __init__(self, shape: dict) -> None:
-        hidden, head, heads, kv = (
-            shape[name] for name in ("hidden_size", "head_dim", "num_attention_heads", "num_key_value_heads")
+
+def measure(given: argparse.Namespace, made: list[Runs], about: Machine) -> Figures:
+    figures: Figures = {}
+    for one in made:  # what is done once only
+        one.prefill(16)
+        one.decode(2, 16, 2)
+    for round_ in range(given.rounds):
+        order = made if round_ % 2 == 0 else made[::-1]
+        for row in (0, *COUNTS):
+            about.measure()
+            for one in order:
+                seconds = (
+                    one.decode(row, given.prompt if row == 1 else given.prompt // 4, given.tokens)
+                    if row
+                    else [one.prefill(given.prompt) for _ in range(given.times)]
+                )
+                name = f"decode, {row} at once" if row else f"prefill {given.prompt}"
+                figures.setdefault(name, {}).setdefault(one.name, []).append(seconds)
+                rate = (row or given.prompt) / statistics.median(seconds)
+                print(f"round {round_ + 1}: {name}: {one.name}: {rate:.1f}", flush=True)
+    return figures
+
+
+def tokens_in(row: str, prompt: int) -> int:
+    """Tokens of one step of a row."""
+    return prompt if row.startswith("prefill") else int(row.split()[1])
+
+
+def table(figures: Figures, prompt: int) -> str:
+    rows = list(figures)
+    lines = ["| | " + " | ".join(rows) + " |", "|---" * (len(rows) + 1) + "|"]
+    for engine in figures[rows[0]]:
+        cells = []
+        for row in rows:
+            rounds, tokens = figures[row][engine], tokens_in(row, prompt)
+            each = sorted(tokens / statistics.median(one) for one in rounds)
+            whole = tokens / statistics.median([second for one in rounds for second in one])
+            cells.append(f"{whole:.1f} ({each[0]:.1f}–{each[-1]:.1f})")
+        lines.append(f"| {engine} | " + " | ".join(cells) + " |")
+    return "\n".join(lines)
+
+
+def verdicts(figures: Figures, made: list[Runs], about: Machine, shape: dict, prompt: int) -> list[str]:
+    """The goals, reached or missed."""
+
+    def rate(row: str, engine: str) -> float:
+        return tokens_in(row, prompt) / statistics.median([s for one in figures[row][engine] for s in one])
+
+    read, products = statistics.median(about.reading), statistics.median(about.products)
+    out = [f"Reading memory: {read / 1e9:.1f} GB/s. Products of bfloat16 by PyTorch: {products / 1e9:.0f} GFLOP/s."]
+    first, alone = f"prefill {prompt}", f"decode, {COUNTS[0]} at once"
+    for one in made:
+        if not isinstance(one, Sampan):
+            continue
+        share = one.bytes_read * rate(alone, one.name) / read
+        out.append(f"{one.name}: {alone}: {share:.0%} of what reading the weights allows (goal 85 %).")
+        numbers = sum(
+            layer.qkv.shape[0] * layer.qkv.shape[1]
+            + layer.output.shape[0] * layer.output.shape[1]
+            + 3 * layer.mlp.down.shape[0] * layer.mlp.down.shape[1]
+            for layer in one.model.layers
         )
-        wide = shape["intermediate_size"]
-        self._shapes = {"model.embed_tokens.weight": (shape["vocab_size"], hidden), "model.norm.weight": (hidden,)}
-        for i in range(shape["num_hidden_layers"]):
-            for name, size in (
-                ("self_attn.q_proj", (heads * head, hidden)),
-                ("self_attn.k_proj", (kv * head, hidden)),
-                ("self_attn.v_proj", (kv * head, hidden)),
-                ("self_attn.o_proj", (hidden, heads * head)),
-                ("mlp.gate_proj", (wide, hidden)),
-                ("mlp.up_proj", (wide, hidden)),
-                ("mlp.down_proj", (hidden, wide)),
-                ("self_attn.q_norm", (head,)),
-                ("self_attn.k_norm", (head,)),
-                ("input_layernorm", (hidden,)),
-                ("post_attention_layernorm", (hidden,)),
-            ):
-                self._shapes[f"model.layers.{i}.{name}.weight"] = size
-
-    def names(self) -> frozenset[str]:
-        return frozenset(self._shapes)
-
-    def read(self, name: str) -> torch.Tensor:
-        shape = self._shapes[name]
-        if len(shape) == 1:
-            return torch.ones(shape, dtype=torch.bfloat16)
-        return torch.empty(shape, dtype=torch.bfloat16).uniform_(-0.03, 0.03)
-
-
-def rates(seconds: list[float], tokens: int) -> str:
-    """Tokens per second from the times of steps of so many tokens."""
-    ordered = sorted(seconds)
-    best, median = ordered[len(ordered) // 10], ordered[len(ordered) // 2]
-    return f"{tokens / best:8.1f} best {tokens / median:8.1f} median"
-
-
-def prompts(count: int, length: int, start: tuple[int, ...] = ()) -> list[tuple[int, ...]]:
-    rows = torch.randint(1000, 100_000, (count, length - len(start))).tolist()
-    return [start + tuple(row) for row in rows]
-
-
-def greedy(tokens: int) -> Sampling:
-    return Sampling(temperature=0, tokens_max=tokens, ignore_end=True)
-
-
-def prefill(engine: Engine, length: int, times: int) -> list[float]:
-    out = []
-    for prompt in prompts(times, length):
-        engine.add(Request(prompt, greedy(1)))
-        started = clock()
-        while engine.busy:
-            engine.step()
-        out.append(clock() - started)
+        share = 2 * numbers * rate(first, one.name) / products
+        out.append(f"{one.name}: {first}: {share:.0%} of the rate of products (goal 70 %).")
+        for other in made:
+            if isinstance(other, Transformers | LlamaCpp):
+                ratios = ", ".join(f"{row} {rate(row, one.name) / rate(row, other.name):.2f}" for row in figures)
+                out.append(f"{one.name} over {other.name}: {ratios}.")
     return out
 
 
-def decode(engine: Engine, count: int, length: int, tokens: int, adapters: int = 0) -> list[float]:
-    """Seconds of each of `tokens` steps in which `count` answers grow by a token."""
-    ids = []
-    for i, prompt in enumerate(prompts(count, length)):
-        ids.append(engine.add(Request(prompt, greedy(4096), adapter=f"a{i % adapters}" if adapters else None)))
-    engine.step()
-    while engine.scheduler.waiting or any(one.pending > 1 for one in engine.scheduler.running):
-        engine.step()
-    out = []
-    for _ in range(tokens):
-        started = clock()
-        updates = engine.step()
-        out.append(clock() - started)
-        assert sum(len(update.tokens) for update in updates) == count
-    for one in ids:
-        engine.cancel(one)
-    engine.step()
-    return out
-
-
-def shared(engine: Engine, count: int, system: int) -> tuple[float, float]:
-    """Seconds until `count` chats behind one system prompt have their first token: with sharing, and without."""
-    out = []
-    for common in (True, False):
-        engine.blocks.forget()
-        start = prompts(1, system)[0]
-        asked = prompts(count, system + 32, start if common else ())
-        started = clock()
-        engine.run([Request(one, greedy(1)) for one in asked])
-        out.append(clock() - started)
-    return out[0], out[1]
-
-
-def bytes_read(model: Decoder) -> int:
-    """What a decoding step has to read of the weights."""
-    size = model.head.bytes if model.head else 0
-    for layer in model.layers:
-        size += layer.qkv.bytes + layer.output.bytes + layer.mlp.gate_up.bytes + layer.mlp.down.bytes
-    return size
-
-
-def bandwidth() -> float:
-    """Bytes per second that bfloat16 products of one row get out of memory: the best of many, over 512 MiB."""
-    packed = [linear(torch.ones(8192, 4096, dtype=torch.bfloat16)) for _ in range(8)]
-    x = torch.ones(1, 4096, dtype=torch.bfloat16)
-    best = 0.0
-    with torch.inference_mode():
-        for one in packed * 5:
+def sharing(given: argparse.Namespace, shape: dict, one: Sampan, clock: Callable[[], float]) -> list[str]:
+    """Chats behind one system prompt, and adapters over one base."""
+    ratios = []
+    for _ in range(given.rounds):
+        seconds = []
+        for common in (True, False):
+            one.engine.blocks.forget()
+            start = prompts(1, 480)[0]
+            asked = prompts(8, 512, start if common else ())
             started = clock()
-            one(x)
-            best = max(best, one.bytes / (clock() - started))
-    return best
+            one.engine.run([Request(prompt, greedy(1)) for prompt in asked])
+            seconds.append(clock() - started)
+        ratios.append(seconds[1] / seconds[0])
+    out = [f"8 chats behind one prompt of 480 tokens: {statistics.median(ratios):.1f} times as fast as apart (goal 3)."]
+    with tempfile.TemporaryDirectory() as folder:
+        write_adapters(Path(folder), 64, shape)
+        for i in range(64):
+            one.engine.adapters.register(f"a{i}", Path(folder) / f"a{i}")
+        base, mixed = [], []
+        for _ in range(given.rounds):
+            base += one.decode(64, 32, given.tokens)
+            mixed += one.decode(64, 32, given.tokens, adapters=64)
+    share = statistics.median(base) / statistics.median(mixed)
+    return [*out, f"64 adapters of rank 8 over one base: {share:.0%} of the base alone (goal 80 %)."]
 
 
 def write_adapters(folder: Path, count: int, shape: dict, rank: int = 8) -> None:
@@ -181,94 +204,49 @@ def write_adapters(folder: Path, count: int, shape: dict, rank: int = 8) -> None
         save_file(weights, folder / f"a{i}" / "adapter_model.safetensors")
 
 
-def ours(given: argparse.Namespace, shape: dict, width: str, rate: float) -> None:
-    model = loader.build(parse(shape), RandomWeights(shape), form=quantise.FORMS[width])
-    name = "bf16" if width == "auto" else width
-    engine = Engine(model, options=Options(cache_bytes=2 << 30, sequences_max=64))
-    decode(engine, 1, 16, 4)
-    print(
-        f"sampan {name}: prefill {given.prompt}     {rates(prefill(engine, given.prompt, given.times), given.prompt)}"
-    )
-    for count in (1, 8, 32):
-        seconds = decode(engine, count, given.prompt if count == 1 else 128, given.tokens)
-        share = f"   {bytes_read(model) / rate / min(seconds):5.0%} of the memory's pace" if count == 1 else ""
-        print(f"sampan {name}: decode {count:3}      {rates(seconds, count)}{share}", flush=True)
-    if width == "auto":
-        sharing(given, shape, engine)
-
-
-def sharing(given: argparse.Namespace, shape: dict, engine: Engine) -> None:
-    with_, without = shared(engine, 8, 480)
-    print(f"sampan bf16: 8 chats behind one prompt of 480 tokens: {without / with_:.1f} times as fast as apart")
-    with tempfile.TemporaryDirectory() as folder:
-        write_adapters(Path(folder), 64, shape)
-        for i in range(64):
-            engine.adapters.register(f"a{i}", Path(folder) / f"a{i}")
-        base = decode(engine, 64, 32, given.tokens)
-        mixed = decode(engine, 64, 32, given.tokens, adapters=64)
-    print(f"sampan bf16: 64 requests, base   {rates(base, 64)}")
-    print(f"sampan bf16: 64 adapters, rank 8 {rates(mixed, 64)}", flush=True)
-
-
-def transformers(given: argparse.Namespace, shape: dict) -> None:
-    try:
-        from transformers import DynamicCache, Qwen3Config, Qwen3ForCausalLM
-    except ImportError:
-        print("transformers: not installed")
-        return
-    torch.set_default_dtype(torch.bfloat16)
-    fields = {name: value for name, value in shape.items() if name not in ("model_type", "torch_dtype")}
-    model = Qwen3ForCausalLM(Qwen3Config(**fields)).eval()
-    torch.set_default_dtype(torch.float32)
-    with torch.inference_mode():
-        for count in (1, 8, 32):
-            ids = torch.tensor(prompts(count, given.prompt if count == 1 else 128))
-            reads = []
-            for _ in range(given.times if count == 1 else 1):
-                cache = DynamicCache()
-                started = clock()
-                out = model(ids, past_key_values=cache, use_cache=True, logits_to_keep=1)
-                reads.append(clock() - started)
-            if count == 1:
-                print(f"transformers bf16: prefill {given.prompt} {rates(reads, given.prompt)}")
-            seconds = []
-            for _ in range(given.tokens):
-                started = clock()
-                last = out.logits[:, -1:].argmax(-1)
-                out = model(last, past_key_values=cache, use_cache=True)
-                seconds.append(clock() - started)
-            print(f"transformers bf16: decode {count:3}  {rates(seconds, count)}", flush=True)
+def versions() -> str:
+    found = []
+    for name in ("torch", "transformers", "llama-cpp-python"):
+        try:
+            found.append(f"{name} {version(name)}")
+        except PackageNotFoundError:
+            pass
+    return ", ".join(found)
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--layers", type=int, default=SHAPE["num_hidden_layers"])
     parser.add_argument("--prompt", type=int, default=512)
-    parser.add_argument("--tokens", type=int, default=24)
-    parser.add_argument("--times", type=int, default=4)
+    parser.add_argument("--tokens", type=int, default=16)
+    parser.add_argument("--times", type=int, default=2)
+    parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--threads", type=int, default=2)
-    parser.add_argument("--widths", nargs="*", default=["auto", "int8", "int4"], choices=["auto", "int8", "int4"])
+    parser.add_argument("--widths", nargs="*", default=["bf16", "int8", "int4"], choices=["bf16", "int8", "int4"])
     parser.add_argument("--cpu-time", action="store_true", help="count processor seconds: for a machine that is shared")
     parser.add_argument("--quick", action="store_true")
-    parser.add_argument("--alone", action="store_true", help="without transformers")
+    parser.add_argument("--beside", nargs="*", default=PEERS, choices=PEERS, help="the other engines that run")
     given = parser.parse_args()
     if given.quick:
-        given.prompt, given.tokens, given.times = 128, 8, 2
+        given.prompt, given.tokens, given.times, given.rounds = 128, 4, 1, 1
     torch.set_num_threads(given.threads)
-    if given.cpu_time:
-        global clock
-        clock = time.process_time
+    clock = time.process_time if given.cpu_time else time.perf_counter
     shape = SHAPE | {"num_hidden_layers": given.layers}
-    commit = subprocess.run(["git", "rev-parse", "--short", "HEAD"], capture_output=True, text=True).stdout.strip()
-    rate = bandwidth()
-    print(f"{platform.machine()}, {given.threads} threads, torch {torch.__version__}, commit {commit}")
-    print(f"memory: {rate / 1e9:.1f} GB/s")
-    if not given.alone:
-        transformers(given, shape)
-        gc.collect()
-    for width in given.widths:
-        ours(given, shape, width, rate)
-        gc.collect()
+    at = machine()
+    where = f"{at['date']}, commit {at['commit']}. {at['processor']}, {at['memory']}; {at['system']}; {versions()}. "
+    unit = "processor seconds" if given.cpu_time else "seconds"
+    print(
+        where + f"{platform.machine()}, {given.threads} threads, {given.layers} layers, {given.rounds} rounds, {unit}."
+    )
+    about, made = Machine(clock), engines(given, shape, clock)
+    figures = measure(given, made, about)
+    print("\n" + table(figures, given.prompt) + "\n")
+    for line in verdicts(figures, made, about, shape, given.prompt):
+        print(f"- {line}")
+    base = next((one for one in made if isinstance(one, Sampan) and one.name == "sampan bf16"), None)
+    if base is not None:
+        for line in sharing(given, shape, base, clock):
+            print(f"- {line}", flush=True)
 
 
 if __name__ == "__main__":
