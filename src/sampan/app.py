@@ -47,6 +47,8 @@ from sampan.engines.credentials import Credentials
 from sampan.engines.digests import LibraryDigests
 from sampan.engines.folder import DataFolder, FolderError
 from sampan.engines.limiter import FileLimiter
+from sampan.engines.llm_host import hosting
+from sampan.engines.llm_local import LocalEngine
 from sampan.engines.llm_local import LocalEngine
 from sampan.engines.llm_upstream import UpstreamEngine
 from sampan.engines.nonces import NonceTable
@@ -143,6 +145,16 @@ def prepare(config: Config) -> Iterator[Prepared]:
             yield Prepared(config, folder.run, SystemClock().now_ms(), root, certificates)
     finally:
         folder.close()
+
+
+@contextlib.contextmanager
+def models(prepared: Prepared) -> Iterator[None]:
+    """Keep models in memory for the workers, as they ask for them. Raises Trouble."""
+    config = prepared.config
+    with contextlib.ExitStack() as stack:
+        with _troubles(config):
+            stack.enter_context(hosting(_counters_folder(config), config.models_memory or None))
+        yield
 
 
 @contextlib.contextmanager
