@@ -79,6 +79,12 @@ def test_workers_share_a_model(models, shared):
     async def story(engine):
         model, other = chat(models), LocalEngine(shared)
         assert (await engine.condition(model)).standing is Standing.COLD
+        loading = asyncio.create_task(engine.load(model))
+        while (condition := await other.condition(model)).standing is Standing.COLD:  # noqa: ASYNC110 - as below
+            await asyncio.sleep(0.005)
+        assert condition.standing is Standing.LOADING
+        assert condition.why.startswith("loading ")
+        await loading
         answers = await asyncio.gather(*(read(one, model, hello()) for one in (engine, other, engine)))
         assert len(set(answers)) == 1
         assert (await other.condition(model)).standing is Standing.READY
@@ -232,7 +238,6 @@ def test_the_longest_unused_gives_way_and_who_answers_stays(models, tmp_path):
         assert refused.value.facts["retry_after_s"] > 0
         for one in answering:
             await one.aclose()
-        await read(engine, second, hello())
         with faulted(Kind.INVALID, "model") as refused:
             await read(engine, chat(models, cache_bytes=1 << 40, length_max=4000, sequences_max=100_000), hello())
         assert "GiB" in refused.value.why
@@ -256,31 +261,10 @@ def test_models_leave_when_nobody_asks_and_when_they_are_told(models, tmp_path):
         assert answering.done()
         assert await answering
         assert (await engine.condition(model)).standing is Standing.COLD
-        await engine.load(model)
-        assert (await engine.condition(model)).standing is Standing.READY
 
     with hosting(tmp_path):
         run(tmp_path, story)
     assert children(tmp_path) == []
-
-
-def test_too_many_are_told_when_to_come_back(models, tmp_path):
-    async def story(engine):
-        model = chat(models, sequences_max=1, waiting_max=2)
-        ask = hello(ignore_end=True, tokens_max=200)
-        await read(engine, model, ask)
-        running = [asyncio.create_task(read(engine, model, ask)) for _ in range(3)]
-        await asyncio.sleep(0.05)
-        with faulted(Kind.UNAVAILABLE, "model") as refused:
-            await asyncio.gather(*(read(engine, model, ask) for _ in range(3)))
-        wait = refused.value.facts["retry_after_s"]
-        assert 1 <= wait <= 10
-        await asyncio.sleep(wait)
-        assert await read(engine, model, ask)
-        await asyncio.gather(*running, return_exceptions=True)
-
-    with hosting(tmp_path):
-        run(tmp_path, story)
 
 
 def test_a_long_path_has_its_sockets_elsewhere(tmp_path):

@@ -14,7 +14,7 @@ from sampan.kernel import asking
 from sampan.llm import values
 
 PAIRS = [(name, name) for name in (
-    "Part", "Message", "Call", "Tool", "Shape", "Ask", "Logprob", "Usage", "Piece", "Embedding", "Ranking", "Tokens",
+    "Part", "Message", "Call", "Tool", "Shape", "Ask", "Logprob", "Usage", "Piece", "Ranking", "Tokens",
     "Abilities",
 )] + [("Sampling", "Wishes")]  # fmt: skip
 WORDS = ("Role", "Medium", "Tooling", "ShapeKind", "Say", "Finish", "Task")

@@ -102,6 +102,41 @@ def test_tools_that_must_be_called_are_called_rightly(talk, seed):
     assert len({piece.id for piece in pieces if piece.say == "call"}) == len(calls(pieces))
 
 
+RIGHT = '<tool_call>\n{"name": "weather", "arguments": {"city": "Paris", "days": [true]}}\n</tool_call>'
+WRONG = '<tool_call>\n{"name": "weather", "arguments": {"city": "Rome"'
+
+
+@pytest.mark.parametrize(
+    ("said", "fits"),
+    [
+        ("just text", True),
+        (RIGHT, True),
+        (f"<think>\nhm\n</think>\n\nSo: {RIGHT}\n{RIGHT} done", True),
+        (WRONG, False),
+        (f"text first {WRONG}", False),
+        ('<tool_call>\n{"name": "nobody"', False),
+    ],
+)
+def test_strict_tools_are_called_rightly_or_not_at_all(talk, said, fits):
+    strict = Tool("weather", "tells the weather", SCHEMA, strict=True)
+    held = talk.prepare(Ask(messages=user(), tools=(strict, STOP))).request.sampling.grammar
+    matcher = talk.engine.text.grammars().matcher(held)
+    tokens = talk.engine.text.encode(said)
+    assert (matcher._matcher.try_consume_tokens(tokens) == len(tokens)) is fits
+
+
+def test_a_template_of_llamas_kind_calls_as_llama_does(talk, tmp_path):
+    llama = folders.chat(tmp_path / "llama")
+    template = "{% for one in messages %}{{ one.content }}{% endfor %}{{ tools }}<|python_tag|>"
+    config = json.loads((llama / "tokenizer_config.json").read_text()) | {"chat_template": template}
+    (llama / "tokenizer_config.json").write_text(json.dumps(config))
+    [(name, arguments)] = calls(
+        said(Talk(talk.engine, llama), tools=(WEATHER,), forced="weather", parallel_calls=False)
+    )
+    assert name == "weather"
+    assert arguments["city"] in ("Paris", "Köln")
+
+
 def test_tools_are_shown_unless_they_may_not_be_called(talk):
     shown = "".join(talk.tokens(Ask(messages=user(), tools=(WEATHER,))).texts)
     assert '"name": "weather"' in shown.replace("�", "")

@@ -37,6 +37,7 @@ CACHE_SHARE = 0.25  # of that, for the cache of a model that does not say
 SOCKET_CHARACTERS_MAX = 90  # the system's limit for a socket's path is 104 to 108
 BACKOFF_S = (1.0, 60.0)  # after the first death and at most
 LIVED_S = 60.0  # a process that lived so long did not die of its start
+LEAVING_S = 0.01  # how often to look whether a process that was told to end has ended
 FULL_S = 5.0  # when to ask again while all memory is held by models that are answering
 KEEP_S = 0.5  # how often to look who has been idle for too long
 
@@ -225,6 +226,8 @@ class Host:
     async def _ready(self, entry: _Entry) -> None:
         """Return when the model's process answers. Raises ModelError, BusyError, GoneError."""
         async with entry.starting:
+            while entry.process is not None and entry.process.over:  # noqa: ASYNC110 - it may yet stay
+                await asyncio.sleep(LEAVING_S)
             if entry.process is None:
                 self._may_start(entry)
                 try:
@@ -255,7 +258,11 @@ class Host:
             await self._make_room(needed)
             entry.needs_bytes = needed
             entry.process = ModelProcess(entry.source, chosen, self._folder / f"m-{entry.key}.sock")
-        await entry.process.start()
+        try:
+            await entry.process.start()
+        except OSError as error:
+            entry.process = None
+            raise BusyError(f"no process can be started: {error.strerror}", retry_after_s=FULL_S) from error
         self._task(self._follow(entry, entry.process, self._loop.time()))
 
     async def _make_room(self, needed: int) -> None:
@@ -332,7 +339,12 @@ class Host:
 
 
 def _machine_bytes() -> int:
-    return os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
+    """The memory that there is: the machine's, or what a container may have of it."""
+    found = [os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")]
+    for limit in ("/sys/fs/cgroup/memory.max", "/sys/fs/cgroup/memory/memory.limit_in_bytes"):
+        with contextlib.suppress(OSError, ValueError):
+            found.append(int(Path(limit).read_text()))
+    return min(found)
 
 
 def _gib(count: int) -> str:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+from array import array
 from collections.abc import AsyncIterator, Iterator, Sequence
 from pathlib import Path
 from typing import TypeVar
@@ -25,6 +26,7 @@ from sampan.kernel.asking import (
     Ranking,
     Standing,
     Tokens,
+    Usage,
 )
 from sampan.kernel.fault import Fault, Kind
 from sampan.llm import facts, settings
@@ -39,12 +41,17 @@ from sampan.llm.errors import (
     PromptError,
     RequestError,
 )
-from sampan.llm.values import EmbedWish, RankWish
+from sampan.llm.values import EmbedWish, RankWish, Vectors
 
 RETRY_S = 1.0  # when to come back after a process died
 TRIES = 3  # a process may retire just when it is asked
 
+PART_TEXTS_MAX = 512
+PART_SIZE_MAX = 8 << 20  # characters, or tokens
+
+_Key = tuple[str, str]  # source and settings
 T = TypeVar("T")
+U = TypeVar("U", str, str | tuple[int, ...])
 
 
 class LocalEngine:
@@ -54,7 +61,8 @@ class LocalEngine:
         """`run` is the folder that the host was given."""
         self._run = run
         self._host: Client[Piece] | None = None
-        self._clients: dict[tuple[str, str], Client[Piece]] = {}
+        self._clients: dict[_Key, Client[Piece]] = {}
+        self._abilities: dict[_Key, tuple[float, Abilities]] = {}
         self._connecting = asyncio.Lock()
 
     async def generate(self, model: ModelRef, ask: Ask) -> AsyncIterator[Piece]:
@@ -82,11 +90,25 @@ class LocalEngine:
         shorten: bool = True,
     ) -> Embedding:
         """See the port."""
-        return await self._call(model, "embed", EmbedWish(tuple(texts), instruction, dimensions, shorten), Embedding)
+        vectors: list[list[float]] = []
+        tokens = 0
+        for part in _parts(texts):
+            found = await self._call(model, "embed", EmbedWish(part, instruction, dimensions, shorten), Vectors)
+            numbers = array("f", found.data).tolist()
+            size = found.dimensions
+            vectors += [numbers[start : start + size] for start in range(0, len(numbers), size)]
+            tokens += found.usage.prompt_tokens
+        return Embedding(tuple(vectors), Usage(prompt_tokens=tokens))
 
     async def rank(self, model: ModelRef, query: str, documents: Sequence[str], *, instruction: str = "") -> Ranking:
         """See the port."""
-        return await self._call(model, "rank", RankWish(query, tuple(documents), instruction), Ranking)
+        scores: list[float] = []
+        tokens = 0
+        for part in _parts(documents):
+            found = await self._call(model, "rank", RankWish(query, part, instruction), Ranking)
+            scores += found.scores
+            tokens += found.usage.prompt_tokens
+        return Ranking(tuple(scores), Usage(prompt_tokens=tokens))
 
     async def tokenize(self, model: ModelRef, ask: Ask) -> Tokens:
         """See the port."""
@@ -98,9 +120,17 @@ class LocalEngine:
 
     async def abilities(self, model: ModelRef) -> Abilities:
         """See the port."""
+        key = _key(model)
         with _faults():
-            found = await asyncio.to_thread(facts.abilities, Path(model.source), settings.read(model.settings))
-        return msgspec.convert(msgspec.to_builtins(found), Abilities)
+            chosen = settings.read(model.settings)
+            changed = _changed(Path(model.source))
+            known = self._abilities.get(key)
+            if known is not None and known[0] == changed:
+                return known[1]
+            found = await asyncio.to_thread(facts.abilities, Path(model.source), chosen)
+        told = msgspec.convert(msgspec.to_builtins(found), Abilities)
+        self._abilities[key] = changed, told
+        return told
 
     async def condition(self, model: ModelRef) -> Condition:
         """See the port."""
@@ -147,7 +177,7 @@ class LocalEngine:
 
     async def _client(self, model: ModelRef) -> Client[Piece]:
         """A connection to the model's process, which is started if it is not there."""
-        key = (model.source, repr(sorted(model.settings.items())))
+        key = _key(model)
         client = self._clients.get(key)
         if client is None or not client.open:
             path = await self._ask_host("where", model, str)
@@ -162,6 +192,33 @@ class LocalEngine:
                 self._host = await Client.connect(host_socket(self._run), Piece)
             host = self._host
         return await host.call(verb, Wanted(model.source, dict(model.settings)), into)
+
+
+def _key(model: ModelRef) -> _Key:
+    return model.source, repr(sorted(model.settings.items()))
+
+
+def _changed(source: Path) -> float:
+    """When a model's files were changed; 0 if there are none."""
+    found = 0.0
+    for path in (source, source / "config.json"):
+        with contextlib.suppress(OSError):
+            found = max(found, path.stat().st_mtime)
+    return found
+
+
+def _parts(texts: Sequence[U]) -> Iterator[tuple[U, ...]]:
+    """Texts in lists that a frame has room for, so that neither what is sent nor what comes back is without bounds."""
+    part: list[U] = []
+    size = 0
+    for text in texts:
+        if part and (len(part) >= PART_TEXTS_MAX or size + len(text) > PART_SIZE_MAX):
+            yield tuple(part)
+            part, size = [], 0
+        part.append(text)
+        size += len(text)
+    if part:
+        yield tuple(part)
 
 
 @contextlib.contextmanager

@@ -6,8 +6,10 @@ import asyncio
 import contextlib
 import json
 import logging
+import os
 import sys
 from collections import deque
+from collections.abc import AsyncIterator, Coroutine
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -20,6 +22,7 @@ from sampan.llm.values import Piece, State
 
 STOP_S = 10.0  # what it gets to finish its last step
 CALL_S = 5.0  # it answers between two steps; longer means that it is stuck
+LINE_BYTES_MAX = 8192
 TAIL_LINES = 20  # of what it said on standard error, for the log
 
 T = TypeVar("T")
@@ -34,6 +37,7 @@ class ModelProcess:
         self.progress = 0.0  # of loading, 0 to 1
         self.status: int | None = None  # how it ended
         self.ended = asyncio.Event()
+        self.leaving = False  # it has been told to end, and takes no more
         self._process: asyncio.subprocess.Process | None = None
         self._tasks: list[asyncio.Task[None]] = []
         self._tail: deque[str] = deque(maxlen=TAIL_LINES)
@@ -43,12 +47,13 @@ class ModelProcess:
 
     @property
     def ready(self) -> bool:
-        return self._opened.done() and self._opened.exception() is None and not self.ended.is_set()
+        """Whether it answers, and will."""
+        return self._opened.done() and self._opened.exception() is None and not self.over
 
     @property
-    def pid(self) -> int:
-        assert self._process is not None
-        return self._process.pid
+    def over(self) -> bool:
+        """Whether it has ended, or is about to."""
+        return self.leaving or self.ended.is_set()
 
     async def start(self) -> None:
         """Start it. `wait` tells when it answers."""
@@ -60,6 +65,7 @@ class ModelProcess:
             stdout=asyncio.subprocess.PIPE,
             stderr=asyncio.subprocess.PIPE,
             start_new_session=True,  # Ctrl-C on a terminal is for us
+            env=os.environ | ({"OMP_NUM_THREADS": str(self.settings.threads)} if self.settings.threads else {}),
         )
         self._tasks = [asyncio.create_task(self._listen()), asyncio.create_task(self._complaints())]
 
@@ -74,23 +80,29 @@ class ModelProcess:
     async def retire(self) -> bool:
         """End it unless it is wanted; whether it has ended."""
         try:
-            if not await self._call("retire", bool):
-                return False
+            asked = self._call("retire", bool)
+            self.leaving = True
+            self.leaving = await asked
         except (GoneError, TimeoutError):
+            self.leaving = False
             return self.ended.is_set()
-        await self._end()
-        return True
+        if self.leaving:
+            await self._end()
+        return self.leaving
 
     async def drain(self) -> None:
         """End it when it has answered what it is answering."""
         try:
-            await self._call("drain", type(None))
+            asked = self._call("drain", type(None))
+            self.leaving = True
+            await asked
         except (GoneError, TimeoutError):
             await self.stop()
         await self.ended.wait()
 
     async def stop(self) -> None:
         """End it now."""
+        self.leaving = True
         if self._process is not None and self._process.stdin is not None:
             self._process.stdin.close()
             await self._end()
@@ -104,21 +116,24 @@ class ModelProcess:
                 self._process.kill()
             await self.ended.wait()
 
-    async def _call(self, verb: str, into: type[T]) -> T:
+    def _call(self, verb: str, into: type[T]) -> Coroutine[Any, Any, T]:
         if not self.ready:
             raise GoneError("the model's process is not there")
+        return asyncio.wait_for(self._called(verb, into), CALL_S)
+
+    async def _called(self, verb: str, into: type[T]) -> T:
         if self._client is None or not self._client.open:
             self._client = await Client.connect(self.socket, Piece)
-        return await asyncio.wait_for(self._client.call(verb, None, into), CALL_S)
+        return await self._client.call(verb, None, into)
 
     async def _listen(self) -> None:
         """Standard output: see `sampan.llm.server`."""
         assert self._process is not None and self._process.stdout is not None
-        async for line in self._process.stdout:
+        async for line in _lines(self._process.stdout):
             try:
                 told: dict[str, Any] = json.loads(line)
             except ValueError:
-                _log.info("model at %s: %s", self.source, line.decode(errors="replace").rstrip())
+                _log.info("model at %s: %s", self.source, line)
                 continue
             if "loading" in told:
                 self.progress = float(told["loading"])
@@ -144,7 +159,19 @@ class ModelProcess:
     async def _complaints(self) -> None:
         """Standard error goes to the log; its end says why a process died."""
         assert self._process is not None and self._process.stderr is not None
-        async for raw in self._process.stderr:
-            line = raw.decode(errors="replace").rstrip()
+        async for line in _lines(self._process.stderr):
             self._tail.append(line)
             _log.warning("model at %s: %s", self.source, line)
+
+
+async def _lines(reader: asyncio.StreamReader) -> AsyncIterator[str]:
+    """What is written, line by line; a line that is too long comes in pieces, so that nobody's pipe is ever full."""
+    kept = b""
+    while data := await reader.read(LINE_BYTES_MAX):
+        *whole, kept = (kept + data).split(b"\n")
+        if len(kept) > LINE_BYTES_MAX:
+            whole, kept = [*whole, kept], b""
+        for line in whole:
+            yield line.decode(errors="replace").rstrip()
+    if kept:
+        yield kept.decode(errors="replace")

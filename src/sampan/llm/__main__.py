@@ -16,7 +16,8 @@ from sampan.llm import loader, publish, quantise, server
 from sampan.llm.engine import Engine, Options
 from sampan.llm.errors import LlmError, RequestError
 from sampan.llm.request import Request, Sampling
-from sampan.llm.speech import Speech
+from sampan.llm.talk import Talk
+from sampan.llm.values import Ask, Message, Part, Wishes
 
 _BEGIN_DIM, _END_DIM = "\033[2m", "\033[0m"
 
@@ -137,29 +138,29 @@ def _generate(engine: Engine, given: argparse.Namespace) -> int:
 
 
 def _chat(engine: Engine, given: argparse.Namespace) -> int:
-    template = loader.template(given.model)
-    if engine.text is None or template is None:
-        raise RequestError("this model has no tokenizer.json or no chat template; try generate")
-    messages = [{"role": "system", "content": given.system}] if given.system else []
+    if loader.template(given.model) is None:
+        raise RequestError("this model has no chat template; try generate")
+    talk = Talk(engine, given.model)
+    wishes = Wishes(
+        temperature=given.temperature,
+        top_p=given.top_p,
+        top_k=given.top_k,
+        seed=given.seed,
+        tokens_max=given.tokens,
+    )
+    messages = [Message("system", (Part(text=given.system),))] if given.system else []
     while True:
         try:
-            said = input("> ")
+            messages.append(Message("user", (Part(text=input("> ")),)))
         except EOFError:
             return 0
-        messages.append({"role": "user", "content": said})
-        prompt = template.render(messages)
-        engine.add(Request(tuple(engine.text.encode(prompt)), _sampling(given)))
-        speech = Speech("plain", thinking=prompt.rstrip().endswith("<think>"))
         answer = ""
-        while engine.busy:
-            for update in engine.step():
-                events = speech.add(update.text) + (speech.end() if update.finished else [])
-                for event in events:
-                    dim = event.kind == "reasoning" and sys.stdout.isatty()
-                    print(f"{_BEGIN_DIM}{event.text}{_END_DIM}" if dim else event.text, end="", flush=True)
-                    answer += event.text if event.kind == "text" else ""
+        for piece in talk.say(Ask(messages=tuple(messages), sampling=wishes)):
+            dim = piece.say == "reasoning" and sys.stdout.isatty()
+            print(f"{_BEGIN_DIM}{piece.text}{_END_DIM}" if dim else piece.text, end="", flush=True)
+            answer += piece.text if piece.say == "text" else ""
         print()
-        messages.append({"role": "assistant", "content": answer})
+        messages.append(Message("assistant", (Part(text=answer),)))
 
 
 def _bench(engine: Engine, given: argparse.Namespace) -> int:

@@ -13,8 +13,8 @@ import msgspec
 from msgspec import Raw
 
 from sampan.llm import errors
-from sampan.llm.errors import AnswerError, GoneError, LlmError
-from sampan.llm.frames import Call, Done, Frames, Refused, Said
+from sampan.llm.errors import AnswerError, GoneError, LlmError, RequestError
+from sampan.llm.frames import ASK_BYTES_MAX, Call, Done, Frames, Refused, Said
 
 P = TypeVar("P")
 T = TypeVar("T")
@@ -104,8 +104,11 @@ class Client(Generic[P]):
         number, call = next(self._ids), _Call()
         if not self._frames.open:
             raise GoneError("the model's process is gone")
+        encoded = self._encoder.encode(body)
+        if len(encoded) > ASK_BYTES_MAX:
+            raise RequestError(f"the request has {len(encoded)} bytes; at most {ASK_BYTES_MAX} can be sent")
         self._calls[number] = call
-        self._frames.send(Call(number, verb, Raw(self._encoder.encode(body)), adapter))
+        self._frames.send(Call(number, verb, Raw(encoded), adapter))
         return number, call
 
     def _end(self, number: int) -> None:

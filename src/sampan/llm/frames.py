@@ -15,6 +15,7 @@ import msgspec
 from msgspec import Raw, Struct
 
 FRAME_BYTES_MAX = 64 << 20  # a prompt of ten million tokens; an image would be longer, and is not read
+ASK_BYTES_MAX = FRAME_BYTES_MAX - 4096
 UNSENT_BYTES_MAX = 256 << 20  # of a peer that does not read
 NOTHING = Raw(b"\xc0")
 _HEADER = 4

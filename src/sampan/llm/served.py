@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import threading
+from array import array
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -19,7 +20,6 @@ from sampan.llm.talk import Talk
 from sampan.llm.text import Text
 from sampan.llm.values import (
     Ask,
-    Embedding,
     EmbedWish,
     Piece,
     Ranking,
@@ -27,6 +27,7 @@ from sampan.llm.values import (
     State,
     Tokens,
     Usage,
+    Vectors,
 )
 
 T = TypeVar("T")
@@ -175,7 +176,7 @@ class Pooling:
         self._pool = Pool(model.vectors if isinstance(model, Embedder) else model.scores)
         self._open = 0
 
-    async def embed(self, wish: EmbedWish) -> Embedding:
+    async def embed(self, wish: EmbedWish) -> Vectors:
         """Raises RequestError, PromptError, BusyError."""
         model = self._model
         if not isinstance(model, Embedder):
@@ -189,8 +190,8 @@ class Pooling:
             return [self._tokens(model, one, wish) for one in wish.texts]
 
         found, count = await self._results(read)
-        vectors = await self._off(lambda: tuple(_cut(one, wish.dimensions) for one in found))
-        return Embedding(vectors, Usage(prompt_tokens=count))
+        data = await self._off(lambda: b"".join(_cut(one, wish.dimensions) for one in found))
+        return Vectors(wish.dimensions or model.dimensions, data, Usage(prompt_tokens=count))
 
     async def rank(self, wish: RankWish) -> Ranking:
         """Raises RequestError, PromptError, BusyError."""
@@ -260,10 +261,8 @@ class Pooling:
         return await self._loop.run_in_executor(self._readers, work)
 
 
-def _cut(vector: list[float], dimensions: int | None) -> tuple[float, ...]:
-    """The first numbers of a vector, at unit length again (Matryoshka, arXiv:2205.13147)."""
-    if dimensions is None or dimensions == len(vector):
-        return tuple(vector)
+def _cut(vector: list[float], dimensions: int | None) -> bytes:
+    """The first numbers of a vector, at unit length again (Matryoshka, arXiv:2205.13147), packed."""
     kept = vector[:dimensions]
-    length = sum(one * one for one in kept) ** 0.5 or 1.0
-    return tuple(one / length for one in kept)
+    length = 1.0 if len(kept) == len(vector) else sum(one * one for one in kept) ** 0.5 or 1.0
+    return array("f", [one / length for one in kept]).tobytes()

@@ -11,7 +11,7 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from sampan.llm.errors import RequestError
-from sampan.llm.speech import CALL, END_CALL
+from sampan.llm.speech import CALL, END_CALL, END_THINK, THINK
 from sampan.llm.structured import GRAMMAR_CHARACTERS_MAX, Grammar
 from sampan.llm.values import Ask, Shape, Tool
 
@@ -70,8 +70,9 @@ def _calls(
 
 
 def _free(tools: Sequence[Tool], known: Callable[[str], bool]) -> str:
-    """Any text, in which every call is right."""
-    return f"start: (TEXT call)* TEXT\nTEXT: /(.|\\n)*/\n{_call(tools, 'hermes', known)}"
+    """Any text, in which every call is right. Marks that are tokens of their own are no text, so reasoning is named."""
+    thought = f"({THINK} TEXT {END_THINK})? " if known(THINK) and known(END_THINK) else ""
+    return f"start: {thought}(TEXT call)* TEXT\nTEXT: /(.|\\n)*/\n{_call(tools, 'hermes', known)}"
 
 
 def _call(tools: Sequence[Tool], style: str, known: Callable[[str], bool]) -> str:

@@ -91,6 +91,7 @@ class Talk:
             priority=ask.priority,
             deadline_s=ask.deadline_s,
             adapter=adapter,
+            tenant=ask.tenant or None,
             thinking=self._thinking(ask, prompt, held),
         )
         hearing = Hearing(

@@ -156,10 +156,11 @@ class Piece(Struct, frozen=True, omit_defaults=True):
     usage: Usage = Usage()
 
 
-class Embedding(Struct, frozen=True):
-    """One vector of unit length for each text."""
+class Vectors(Struct, frozen=True):
+    """One vector of unit length for each text: their numbers in a row, as 32-bit floats in the machine's order."""
 
-    vectors: tuple[tuple[float, ...], ...]
+    dimensions: int
+    data: bytes
     usage: Usage
 
 
