@@ -111,7 +111,9 @@ class Http:
     headers: Mapping[str, str]
     body: Callable[[str, int], dict[str, object]]
     word: bytes
-    serial: Iterator[int] = field(default_factory=count)
+    serial: Iterator[int] = field(
+        default_factory=count
+    )  # one for all doors to a model: none asks what was asked before
 
     def ask(self, streams_: int, tokens: int) -> tuple[float, float]:
         bodies = [json.dumps(self.body(question(next(self.serial), WORDS), tokens)).encode() for _ in range(streams_)]
@@ -151,13 +153,13 @@ def _converse(text: str, tokens: int) -> dict[str, object]:
 
 def doors(process: Process, key: str) -> list[Http]:
     """Sampan's doors."""
-    bearer = {"authorization": f"Bearer {key}"}
+    bearer, serial = {"authorization": f"Bearer {key}"}, count()
     claude = {"x-api-key": key, "anthropic-version": "2023-06-01"}
     bedrock = "/model/m/converse-stream"
     return [
-        Http("sampan, OpenAI", process, "/v1/chat/completions", bearer, _openai, b'"content":"'),
-        Http("sampan, Anthropic", process, "/v1/messages", claude, _anthropic, b"text_delta"),
-        Http("sampan, Bedrock", process, bedrock, bearer, _converse, b"contentBlockDelta"),
+        Http("sampan, OpenAI", process, "/v1/chat/completions", bearer, _openai, b'"content":"', serial),
+        Http("sampan, Anthropic", process, "/v1/messages", claude, _anthropic, b"text_delta", serial),
+        Http("sampan, Bedrock", process, bedrock, bearer, _converse, b"contentBlockDelta", serial),
     ]
 
 
