@@ -21,8 +21,11 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from types import MappingProxyType
 
+import msgspec
+
 from sampan import __version__
 from sampan.config import Config
+from sampan.config_models import ModelTable
 from sampan.dialects.aliyun.dashscope.dialect import DashScopeDialect
 from sampan.dialects.aliyun.dashscope.later import DashScopeDoor
 from sampan.dialects.aliyun.oss.dialect import OssDialect
@@ -48,7 +51,6 @@ from sampan.engines.digests import LibraryDigests
 from sampan.engines.folder import DataFolder, FolderError
 from sampan.engines.limiter import FileLimiter
 from sampan.engines.llm_host import hosting
-from sampan.engines.llm_local import LocalEngine
 from sampan.engines.llm_local import LocalEngine
 from sampan.engines.llm_upstream import UpstreamEngine
 from sampan.engines.nonces import NonceTable
@@ -112,6 +114,20 @@ def _counters_folder(config: Config) -> Path:
     return config.data / "run"
 
 
+def _served_file(config: Config) -> Path:
+    """The models that the configuration of the running server names, with the keys of their upstreams: JSON."""
+    return _counters_folder(config) / "models.json"
+
+
+def _keep_private(path: Path, content: bytes) -> None:
+    """Write a small file that is there as a whole or not at all, for us alone."""
+    new = path.with_suffix(".new")
+    new.unlink(missing_ok=True)
+    with os.fdopen(os.open(new, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as file:
+        file.write(content)
+    new.replace(path)
+
+
 # --- the parent -------------------------------------------------------------------------------------------------------
 
 
@@ -142,6 +158,7 @@ def prepare(config: Config) -> Iterator[Prepared]:
         with contextlib.ExitStack() as beside:
             with _troubles(config):
                 beside.enter_context(llm_host.hosting(counters, config.models_memory or None))
+                _keep_private(_served_file(config), msgspec.json.encode(dict(config.models)))
             yield Prepared(config, folder.run, SystemClock().now_ms(), root, certificates)
     finally:
         folder.close()
@@ -184,6 +201,27 @@ def open_objects(config: Config) -> Iterator[Objects]:
     finally:
         blobs.close()
         store.close()
+
+
+@contextlib.contextmanager
+def open_inference(config: Config, *, running: bool) -> Iterator[Inference]:
+    """The models of a data folder: those of the server that is `running` on it, or of our own. Raises Trouble."""
+    with _troubles(config):
+        DataFolder.check(config.data)
+        store = SqliteStore(config.data / "store")
+    with contextlib.ExitStack() as beside:
+        beside.callback(store.close)
+        with _troubles(config):
+            runs = _counters_folder(config)
+            if running:
+                # Its configuration may be another one than ours: flags, variables, the folder where it was started.
+                tables = msgspec.json.decode(_served_file(config).read_bytes(), type=dict[str, ModelTable])
+                config = replace(config, models=tables)
+            else:
+                runs.mkdir(mode=0o700, exist_ok=True)
+                beside.enter_context(llm_host.hosting(runs, config.models_memory or None))
+            log = logging.getLogger("sampan")
+            yield _inference(config, 0, SystemClock().now_ms(), store, lambda caller, command: None, log)
 
 
 def _root(config: Config) -> Credentials:
@@ -288,7 +326,7 @@ def worker(prepared: Prepared, parent: int) -> Gateway:
     def allow(caller: Caller, command: Command) -> None:
         guard.allow(caller, command)
 
-    inference = _inference(prepared, store, allow, log)
+    inference = _inference(config, prepared.run, prepared.started_ms, store, allow, log)
     guard = Guard(
         {"objects": objects.owned, "identity": identity.owned, "inference": inference.owned},
         identity.standing,
@@ -345,21 +383,22 @@ def worker(prepared: Prepared, parent: int) -> Gateway:
 
 
 def _inference(
-    prepared: Prepared,
+    config: Config,
+    run: int,
+    started_ms: int,
     store: SqliteStore,
     allow: Callable[[Caller, Command], None],
     log: logging.Logger,
 ) -> Inference:
-    config, chance = prepared.config, SystemChance()
-    tables = config.models.values()
+    tables, chance = config.models.values(), SystemChance()
     fixed = {
-        table.deployment.name: replace(table.deployment, account=ROOT_ACCOUNT, created_ms=prepared.started_ms)
+        table.deployment.name: replace(table.deployment, account=ROOT_ACCOUNT, created_ms=started_ms)
         for table in tables
     }
     return Inference(
         InferenceContext(
             store=store,
-            blobs=DiskBlobs(config.data / "files", prepared.run, chance),
+            blobs=DiskBlobs(config.data / "files", run, chance),
             clock=SystemClock(),
             chance=chance,
             digests=LibraryDigests(),

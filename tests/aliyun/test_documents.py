@@ -108,10 +108,11 @@ def test_list_buckets() -> None:
 
 
 def test_bucket_info() -> None:
-    note = {"oss-storage-class": "IA", "oss-redundancy": "ZRS"}
-    reply = render(
-        exchange("/?bucketInfo"), m.BucketInfo("photos", "123456789012", AT_MS, {}, m.Versioning.NEVER, note)
-    )
+    shown = m.BucketInfo(
+        "photos", "123456789012", AT_MS, {}, m.Versioning.NEVER, {"oss-redundancy": "ZRS"},
+        storage_class=m.StorageClass.INFREQUENT,
+    )  # fmt: skip
+    reply = render(exchange("/?bucketInfo"), shown)
     result = old(xml_utils.parse_get_bucket_info, models.GetBucketInfoResult, reply)
     assert (result.name, result.storage_class, result.data_redundancy_type) == ("photos", "IA", "ZRS")
     assert (result.acl.grant, result.versioning_status, result.location) == ("private", None, "oss-cn-hangzhou")
@@ -318,7 +319,7 @@ def test_put_object_binds_all_that_it_is_told() -> None:
     command = bind(lambda b: b.put_object("k", b"x", headers=headers))
     assert isinstance(command, m.PutObject)
     assert command.meta == m.Meta(
-        "text/plain", {"cache-control": "no-cache"}, {"a": "1"}, m.StorageClass.INFREQUENT, {"oss-acl": "private"}
+        "text/plain", {"cache-control": "no-cache"}, {"a": "1"}, m.StorageClass.INFREQUENT, acl=m.Acl.PRIVATE
     )
     assert command.tags == {"k ": "v", "b": ""}
     assert command.forbid_overwrite
@@ -333,7 +334,9 @@ def test_copies() -> None:
     assert command.source == m.Source("other", "a b/中+", "v1")
     assert (command.meta, command.tags, command.storage_class) == (None, None, None)
     command = bind(lambda b: b.update_object_meta("k", {"x-oss-meta-a": "2"}))
-    assert command.meta == m.Meta(user={"a": "2"})
+    assert command.meta == m.Meta(user={"a": "2"}, class_of_bucket=True)
+    command = bind(lambda b: b.copy_object("other", "a", "k", headers={"x-oss-object-acl": "public-read"}))
+    assert (command.acl, command.class_of_bucket) == (m.Acl.PUBLIC_READ, True)
     command = bind(lambda b: b.upload_part_copy("other", "a", (1, 2), "k", "u", 3))
     assert (command.number, command.range) == (3, m.Range(1, 2))
 
@@ -365,7 +368,7 @@ def test_several_ranges_are_unsatisfiable() -> None:
 def test_documents_of_oss2() -> None:
     config = models.BucketCreateConfig("IA", "ZRS")
     command = bind(lambda b: b.create_bucket("private", config), oss2.AuthV4)
-    assert command.note == {"oss-storage-class": "IA", "oss-redundancy": "ZRS"}
+    assert (command.note, command.storage_class) == ({"oss-redundancy": "ZRS"}, m.StorageClass.INFREQUENT)
     assert command.place == Place("aliyun", "cn-hangzhou")
     command = bind(lambda b: b.put_bucket_versioning(models.BucketVersioningConfig("Suspended")))
     assert command.versioning == m.Versioning.SUSPENDED
@@ -400,6 +403,13 @@ def test_bucket_policies_and_acls() -> None:
     for value in ("private", "public-read", "public-read-write"):
         command = bind(lambda b, value=value: b.put_bucket_acl(value))
         assert (command.acl, command.objects) == (value, True)
+        command = bind(lambda b, value=value: b.put_object_acl("k", value))
+        assert (type(command).__name__, command.acl) == ("PutObjectAcl", value)
+        assert (
+            bind(lambda b, value=value: b.put_object("k", b"", headers={"x-oss-object-acl": value})).meta.acl == value
+        )
+        assert bind(lambda b, value=value: b.create_bucket(value)).acl == value
+    assert bind(lambda b: b.put_object_acl("k", "default")).acl is None
     policy = '{"Version":"1","Statement":[]}'
     assert bind(lambda b: b.put_bucket_policy(policy)).document == Document(Language.RAM, policy)
     for call, name in ((lambda b: b.get_bucket_policy(), "GetBucketPolicy"),
@@ -409,8 +419,6 @@ def test_bucket_policies_and_acls() -> None:
 
 
 UNDONE = [
-    lambda b: b.put_object_acl("k", "public-read-write"),
-    lambda b: b.put_object("k", b"", headers={"x-oss-object-acl": "public-read"}),
     lambda b: b.put_object("k", b"", headers={"x-oss-server-side-encryption": "AES256"}),
     lambda b: b.put_object("k", b"", headers={"x-oss-callback": "e30="}),
     lambda b: b.put_object("k", b"", headers={"x-oss-traffic-limit": "819200"}),
@@ -439,7 +447,8 @@ WRONG = [
     (lambda b: b.list_objects(max_keys=1001), "argument"),
     (lambda b: b.list_objects_v2(continuation_token="%%%"), "argument"),
     (lambda b: b.list_object_versions(versionid_marker="v"), "argument"),
-    (lambda b: b.put_bucket_acl("secret"), "argument"),
+    (lambda b: b.put_bucket_acl("secret"), "argument"), (lambda b: b.put_object_acl("k", "secret"), "argument"),
+    (lambda b: b.put_object("k", b"", headers={"x-oss-object-acl": "authenticated-read"}), "argument"),
     (lambda b: b.copy_object("", "", "k"), "argument"),
 ]  # fmt: skip
 

@@ -16,6 +16,7 @@ from sampan.kernel.fault import Fault, Kind
 from sampan.services.identity.model import Document, Language
 from sampan.services.objects.model import (
     Acl,
+    Block,
     BucketInfo,
     BucketPage,
     ChecksumType,
@@ -24,6 +25,7 @@ from sampan.services.objects.model import (
     Deleted,
     Found,
     Meta,
+    Ownership,
     PartInfo,
     PartPage,
     Range,
@@ -71,7 +73,7 @@ def test_create_bucket(door: Door) -> None:
             "IllegalLocationConstraintException",
         ),
         (client(), {"CreateBucketConfiguration": {"LocationConstraint": "nowhere"}}, "InvalidLocationConstraint"),
-        (client(), {"ACL": "public-read"}, "NotImplemented"),
+        (client(), {"ACL": "log-delivery-write"}, "NotImplemented"),
         (client(), {"ObjectLockEnabledForBucket": True}, "NotImplemented"),
     ):
         sent = catch(s3, "create_bucket", Bucket="bkt", **params)
@@ -148,9 +150,67 @@ def test_access_control_lists(door: Door) -> None:
     open_to_all = door.said("get_bucket_acl", replace(BUCKET, acl=Acl.PUBLIC_READ_WRITE), Bucket="bkt")
     assert [grant["Permission"] for grant in open_to_all["Grants"]] == ["FULL_CONTROL", "READ", "WRITE"]
     assert open_to_all["Grants"][1]["Grantee"] == everybody["Grantee"]
-    for params in ({"GrantRead": "id=x"}, {"AccessControlPolicy": policy}):
+    assert door.command("put_bucket_acl", Bucket="bkt", AccessControlPolicy=policy).acl is Acl.PUBLIC_READ
+    group = 'uri="http://acs.amazonaws.com/groups/global/AllUsers"'
+    granted = door.command("put_bucket_acl", Bucket="bkt", GrantRead=group, GrantFullControl=f'id="{OWNER["ID"]}"')
+    assert granted.acl is Acl.PUBLIC_READ
+    assert door.command("put_bucket_acl", Bucket="bkt", GrantRead=group, GrantWrite=group).acl is Acl.PUBLIC_READ_WRITE
+    stranger = {"Grantee": {"Type": "CanonicalUser", "ID": "f" * 64}, "Permission": "READ"}
+    for params, code in (
+        ({"GrantRead": "id=x"}, "NotImplemented"),
+        ({"GrantReadACP": group}, "NotImplemented"),
+        ({"AccessControlPolicy": {"Owner": OWNER, "Grants": [stranger]}}, "NotImplemented"),
+        ({"GrantRead": "everybody"}, "InvalidArgument"),
+        ({"GrantRead": group, "ACL": "private"}, "InvalidArgument"),
+        ({"ACL": "secret"}, "InvalidArgument"),
+        ({}, "MalformedXML"),
+    ):
         sent = catch(client(), "put_bucket_acl", Bucket="bkt", **params)
-        assert door.refused(sent, fault_of(lambda sent=sent: door.bind(sent)))[1]["Code"] == "NotImplemented"
+        assert door.refused(sent, fault_of(lambda sent=sent: door.bind(sent)))[1]["Code"] == code, params
+
+
+def test_access_control_lists_of_objects(door: Door) -> None:
+    group = 'uri="http://acs.amazonaws.com/groups/global/AuthenticatedUsers"'
+    for params, acl in (
+        ({"ACL": "private"}, Acl.PRIVATE),
+        ({"ACL": "public-read"}, Acl.PUBLIC_READ),
+        ({"ACL": "public-read-write"}, Acl.PUBLIC_READ),  # there is no writing of an object in S3
+        ({"GrantRead": group}, Acl.AUTHENTICATED_READ),
+        ({"ACL": "bucket-owner-full-control"}, None),
+        ({}, None),
+    ):
+        assert door.command("put_object", Bucket="bkt", Key="k", Body=b"", **params).meta.acl is acl
+        assert door.command("copy_object", Bucket="bkt", Key="k", CopySource="bkt/j", **params).acl is acl
+        assert door.command("create_multipart_upload", Bucket="bkt", Key="k", **params).meta.acl is acl
+        if params:
+            assert door.command("put_object_acl", Bucket="bkt", Key="k", **params).acl is (acl or Acl.PRIVATE)
+    shown = Found(info(meta=Meta(acl=Acl.AUTHENTICATED_READ)), 0, 4, False, None)
+    grants = door.said("get_object_acl", shown, Bucket="bkt", Key="k")["Grants"]
+    assert [grant["Grantee"].get("URI", "")[-18:] for grant in grants] == ["", "AuthenticatedUsers"]
+
+
+def test_what_forbids_a_bucket_to_be_public(door: Door) -> None:
+    config = {"BlockPublicAcls": True, "RestrictPublicBuckets": True}
+    block = door.command("put_public_access_block", Bucket="bkt", PublicAccessBlockConfiguration=config).block
+    assert block == Block(refuse_acls=True, restrict=True)
+    assert door.command("delete_public_access_block", Bucket="bkt").block is None
+    said = door.said("get_public_access_block", replace(BUCKET, block=block), Bucket="bkt")
+    assert said["PublicAccessBlockConfiguration"] == {
+        "BlockPublicAcls": True, "IgnorePublicAcls": False, "BlockPublicPolicy": False, "RestrictPublicBuckets": True,
+    }  # fmt: skip
+    assert door.said("get_bucket_policy_status", True, Bucket="bkt")["PolicyStatus"] == {"IsPublic": True}
+    rule = {"Rules": [{"ObjectOwnership": "ObjectWriter"}]}
+    made = door.command("put_bucket_ownership_controls", Bucket="bkt", OwnershipControls=rule)
+    assert made.ownership is Ownership.WRITER
+    shown = door.said("get_bucket_ownership_controls", replace(BUCKET, ownership=Ownership.ENFORCED), Bucket="bkt")
+    assert shown["OwnershipControls"]["Rules"] == [{"ObjectOwnership": "BucketOwnerEnforced"}]
+    assert door.command("delete_bucket_ownership_controls", Bucket="bkt").ownership is None
+    made = door.command("create_bucket", Bucket="bkt", ACL="public-read", ObjectOwnership="BucketOwnerPreferred")
+    assert (made.acl, made.objects, made.ownership) == (Acl.PUBLIC_READ, False, Ownership.PREFERRED)
+    for name, noun in (("get_public_access_block", "public access block"),
+                       ("get_bucket_ownership_controls", "ownership controls")):  # fmt: skip
+        with pytest.raises(Fault, match=noun):
+            door.said(name, BUCKET, Bucket="bkt")
 
 
 def test_bucket_policies(door: Door) -> None:
@@ -188,8 +248,7 @@ def test_put_object(door: Door) -> None:
         {"ServerSideEncryption": "aws:kms", "SSEKMSKeyId": "k"},
         {"ObjectLockMode": "GOVERNANCE", "ObjectLockRetainUntilDate": 1900000000},
         {"ObjectLockLegalHoldStatus": "ON"},
-        {"GrantRead": "id=x"},
-        {"ACL": "public-read-write"},
+        {"ACL": "aws-exec-read"},
         {"IfNoneMatch": f'"{ETAG}"'},
         {"WriteOffsetBytes": 5},
     ],

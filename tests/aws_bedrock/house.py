@@ -126,7 +126,11 @@ class House:
             "headers": [(name.encode(), value.encode()) for name, value in asked.headers.items()],
             "client": ("127.0.0.1", 5),
         }
-        await self.gateway(scope, receive, send)
+        try:
+            await self.gateway(scope, receive, send)
+        except Exception:
+            if not replied:  # a reply that has begun just ends, as a server would have it
+                raise
         headers = {name.decode(): value.decode() for name, value in replied[0]["headers"]}
         return AWSResponse(prepared.url, replied[0]["status"], headers, _Raw(replied[1:]))
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from typing import Any
 
 import pytest
@@ -9,8 +10,9 @@ from botocore.exceptions import ClientError, EventStreamError
 
 from sampan.kernel.asking import Finish, Medium, Piece, Role, Say, ShapeKind, Tooling, Usage
 from sampan.kernel.fault import Fault, Kind
-from tests.aws_bedrock.house import House
+from tests.aws_bedrock.house import BEARER, House
 from tests.inference.scripted import said
+from tests.open.world import Wire
 
 USER = [{"role": "user", "content": [{"text": "Hi"}]}]
 USED = Usage(prompt_tokens=7, answer_tokens=5)
@@ -181,7 +183,7 @@ def test_tokens_are_counted(house: House) -> None:
     ("params", "message"),
     [
         ({"modelId": "nobody"}, "The provided model identifier is invalid."),
-        ({"modelId": "arn:aws:bedrock:us-east-1:1:prompt/x"}, "The provided model identifier is invalid."),
+        ({"modelId": "arn:aws:bedrock:us-east-1:1:prompt/qwen"}, "The provided model identifier is invalid."),
         ({"messages": []}, "A conversation must start with a user message"),
         ({"messages": [{"role": "assistant", "content": [{"text": "x"}]}]}, "must start with a user message"),
         ({"inferenceConfig": {"temperature": 7.0}}, "Member must have value less than or equal to 1"),
@@ -240,3 +242,44 @@ def test_an_engine_that_dies_in_the_middle(house: House) -> None:
         heard.extend(events)
     assert heard[1] == {"contentBlockDelta": {"delta": {"text": "Hello"}, "contentBlockIndex": 0}}
     assert house.world.engine.open == 0
+
+
+# --- clients that leave, mistakes of ours -----------------------------------------------------------------------------
+
+
+def test_a_client_that_leaves_frees_the_engine(house: House) -> None:
+    house.world.scripts["/qwen"].gate = gate = asyncio.Event()  # never set: the model is still thinking
+    wire = Wire(house.gateway)
+
+    async def leave() -> None:
+        asked = asyncio.create_task(wire.post("/model/qwen/converse-stream", {"messages": USER}, BEARER))
+        body = wire.body()
+        assert b"messageStart" in await anext(body)
+        assert b"Hello" in await anext(body)
+        assert house.world.engine.open == 1
+        wire.left.set()
+        await asyncio.wait_for(asked, 1)
+        assert house.world.engine.open == 0  # at once, and not when the garbage is collected
+
+    house.world.wait(leave())
+    assert not gate.is_set()
+
+
+def test_a_model_that_stops_without_an_end(house: House) -> None:
+    house.says(*said("Hello")[:1])
+    with pytest.raises(EventStreamError, match="internalServerException"):
+        list(house.client().converse_stream(modelId="qwen", messages=USER)["stream"])
+
+
+def test_a_picture_of_many_bytes(house: House) -> None:
+    picture = {"image": {"format": "png", "source": {"bytes": b"x" * 5_000_000}}}
+    house.client().converse(modelId="qwen", messages=[{"role": "user", "content": [picture]}])
+    assert len(house.asked.messages[0].parts[0].data) == 5_000_000
+
+
+def test_a_mistake_of_ours_is_told_without_its_details(house: House) -> None:
+    house.says(*said("Hello")[:1], ValueError("secret details"))
+    events = house.client().converse_stream(modelId="qwen", messages=USER)["stream"]
+    with pytest.raises(EventStreamError, match="internalServerException") as caught:
+        list(events)
+    assert "secret details" not in str(caught.value)

@@ -38,7 +38,7 @@ def test_one_from_its_making_to_its_end(cloud: Cloud, iam: Any) -> None:
     assert made["ServiceCredentialAlias"] == f"ann-at-{ROOT_ACCOUNT}"
     assert made["ExpirationDate"] - made["CreateDate"] == timedelta(days=30)
     caller = bearer(cloud.identity, token, cloud.clock.ms)
-    assert (caller.account, caller.principal, caller.scope) == (ROOT_ACCOUNT, "ann", ("models",))
+    assert (caller.account, caller.principal, caller.scope) == (ROOT_ACCOUNT, "ann", ("inference",))
     assert iam.list_service_specific_credentials(UserName="ann")["ServiceSpecificCredentials"] == [made]
     named = {"UserName": "ann", "ServiceSpecificCredentialId": key_id}
     iam.update_service_specific_credential(Status="Inactive", **named)

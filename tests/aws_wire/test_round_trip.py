@@ -112,6 +112,26 @@ def test_the_sdk_reads_our_errors(name: str, protocol: str) -> None:
     assert (told["Error"]["Code"], told["Error"]["Message"]) == ("ThrottlingException", "slowly")
 
 
+@pytest.mark.parametrize(("name", "protocol"), sorted({(name, protocol) for name, protocol, _ in CASES}))
+def test_the_sdk_reads_all_that_an_error_tells(name: str, protocol: str) -> None:
+    door = service(name, protocol)
+    rich = [code for code, error in door.model.errors.items() if len(error.shape.members) > 1]
+
+    @few
+    @given(st.data())
+    def check(data: st.DataObject) -> None:
+        error = door.model.errors[data.draw(st.sampled_from(rich))]
+        shape = door.sdk.shape_for(error.shape.name)
+        told = {member: each for member, each in data.draw(values(shape)).items() if member.lower() != "message"}
+        reply = door.ours.refuse(Refusal(error.shape.name, error.status, "it broke", details=plain(told)), "R")
+        read = {member: each for member, each in door.parsed(reply, shape).items() if member.lower() != "message"}
+        read.pop("ResponseMetadata", None)
+        assert without_empty(plain(read)) == without_empty(plain(told))
+
+    if rich:
+        check()
+
+
 @pytest.mark.parametrize(("name", "protocol", "operation"), CASES[::4])
 def test_what_is_damaged_is_refused_or_read_but_never_a_mistake_of_ours(
     name: str, protocol: str, operation: str

@@ -100,6 +100,14 @@ def test_old_codes_are_told_beside_the_new_ones() -> None:
     assert ("x-amzn-query-error", "InvalidClientTokenId;Sender") in reply.headers
 
 
+def test_what_an_error_tells_beside_its_message() -> None:
+    request = catch(client("lambda"), "list_functions")
+    reply = refusal(LAMBDA, request, Fault(Kind.TOO_MANY, "calls", after_s="3", reason="CallerRateLimitExceeded"))
+    assert ("Retry-After", "3") in reply.headers
+    assert reply.body == b'{"message":"Rate Exceeded.","Reason":"CallerRateLimitExceeded"}'
+    assert error(reply, "rest-json") == (429, "TooManyRequestsException", "Rate Exceeded.")
+
+
 @pytest.mark.parametrize(
     ("door", "service", "operation", "params", "protocol", "status", "code"),
     [
@@ -133,7 +141,12 @@ def test_what_is_not_done_says_so() -> None:
 @pytest.mark.parametrize(
     ("door", "request_", "protocol", "status"),
     [
-        (DYNAMODB, catch(client("dynamodb"), "list_tables").with_header("x-amz-target", "DynamoDB_1.X"), "json", 400),
+        (
+            DYNAMODB,
+            catch(client("dynamodb"), "list_tables").with_header("x-amz-target", "DynamoDB_1.ListTables"),
+            "json",
+            400,
+        ),
         (LAMBDA, replace(catch(client("lambda"), "list_functions"), path="/nowhere"), "rest-json", 404),
     ],
 )
@@ -251,6 +264,8 @@ def test_an_api_key_instead_of_a_signature() -> None:
         (b'{"TableName": "abc", "Item": {"a": null}}', "SerializationException", "Null found"),
         (b'{"TableName": "abc", "Item": {"a": {"B": "~"}}}', "SerializationException", "B is not Base64"),
         (b"[" * 5000 + b"]" * 5000, "SerializationException", "The body"),
+        (b'{"a": ' * 129 + b"1" + b"}" * 129, "SerializationException", "more than 128 levels"),
+        (b'{"TableName": "abc", "Item": {"a": {"L": [null]}}}', "SerializationException", "Null found"),
         (b'{"TableName": "abc"}', "ValidationException", "Value null at 'item' failed to satisfy constraint"),
         (
             b'{"TableName": "", "Item": {}, "ReturnValues": "x"}',
@@ -281,6 +296,7 @@ def test_json_that_no_sdk_sends(body: bytes, code: str, message: str) -> None:
     [
         ("lambda", "GET /2015-03-31/functions?MaxItems=many", {}, b""),
         ("lambda", "GET /2015-03-31/functions?MaxItems=1&MaxItems=2", {}, b""),
+        ("lambda", "GET /2015-03-31/functions?MaxItems=2147483648", {}, b""),
         ("lambda", "GET /2015-03-31/functions?Marker=%ff", {}, b""),
         ("lambda", "GET /2015-03-31/functions/%ff", {}, b""),
         ("lex-runtime", "POST /bot/b/alias/a/user/u/content", {"x-amz-lex-session-attributes": "e30"}, b""),
@@ -300,6 +316,13 @@ def test_rest_that_no_sdk_sends(name: str, target: str, headers: dict[str, str],
     with pytest.raises(Fault) as caught:
         Service(name, sdk.resolved_protocol).ours.read(request, body)
     assert (caught.value.kind, caught.value.noun) in ((Kind.INVALID, "document"), (Kind.INVALID, "uri"))
+
+
+def test_a_map_of_all_that_a_query_says_has_nothing_of_its_signature() -> None:
+    door = Service("apigateway", "rest-json")
+    query = "extensions=oas&X-Amz-Date=20260101T000000Z&X-Amz-Signature=0"
+    sent = Sent("GET", "/restapis/r/stages/s/exports/oas30", query, {"host": "h"})
+    assert door.ours.read(sent.request(), b"")[1]["parameters"] == {"extensions": "oas"}
 
 
 def test_null_where_it_may_be_and_anything_where_that_may_be() -> None:

@@ -61,7 +61,12 @@ SQS = toy("sqs", "2012-11-05", "SendMessage", "ListQueues", words={
 KMS = toy("kms", "2014-11-01", "Encrypt", "ListKeys")
 DYNAMODB = toy("dynamodb", "2012-08-10", "PutItem", "ListTables")
 LAMBDA = toy("lambda", "2015-03-31", "Invoke", "ListFunctions", words={
-    (Kind.TOO_MANY, "calls"): Word("TooManyRequestsException", 429, "Rate Exceeded."),
+    (Kind.TOO_MANY, "calls"): Word(
+        "TooManyRequestsException",
+        429,
+        "Rate Exceeded.",
+        details={"retryAfterSeconds": "after_s", "Reason": "reason"},
+    ),
 })  # fmt: skip
 ROUTE53 = toy("route53", "2013-04-01", "CreateHostedZone", "ListHostedZones", words={
     (Kind.MISSING, "zone"): Word("NoSuchHostedZone", 404, "No hosted zone found with ID: {name}"),

@@ -257,11 +257,10 @@ class House:
         trust = {"Principal": {"AWS": ROOT_ACCOUNT}, "Action": "sts:AssumeRole"}
         web = {"Principal": {"Federated": f"arn:aws:iam::{ROOT_ACCOUNT}:oidc-provider/{PROVIDER}"}}
         policy = iam({"Action": "s3:GetObject", "Resource": "*"})
-        for name in ("zed", "ann", "bea"):
+        for name in ("zed", "ann"):
             self.user("root", name, team=SESAME)
-        act(im.DeleteAccessKey(user="bea", key_id=self.keys["bea"].key_id))
-        for key in act(im.ListApiKeys(user="bea")):
-            act(im.DeleteApiKey(user="bea", key_id=key.key_id))
+        # Who has nothing, and can be deleted.
+        act(im.CreateEntity(ref=im.EntityRef(USER, "bea"), tags={"team": SESAME}))
         for ref in (crew, im.EntityRef(GROUP, "none")):
             act(im.CreateEntity(ref=ref, description=SESAME))
         act(im.CreateEntity(ref=helm, trust=iam(trust), description=SESAME, tags={"team": SESAME}))
@@ -299,9 +298,12 @@ class House:
         self.facts |= {"key": self.keys["ann"].key_id, "code1": codes["tablet"][0], "code2": codes["tablet"][1]}
 
     def _buckets(self) -> None:
+        block, owned = om.Block(refuse_policy=True), om.Ownership.WRITER
         act = lambda command: self.act("root", command)  # noqa: E731
         for name in ("books", "ruled", "empty"):
             act(om.CreateBucket(bucket=name))
+        act(om.PutBucketBlock(bucket="ruled", block=block))
+        act(om.PutBucketOwnership(bucket="ruled", ownership=owned))
         act(om.PutBucketTags(bucket="books", tags={"team": SESAME}))
         for key in ("a/1", "a/2"):
             act(om.PutObject(bucket="books", key=key, body=Bytes(SESAME.encode()), tags={"team": SESAME}))

@@ -20,6 +20,14 @@ _OSS_POLICY = (
     '{"Version":"1","Statement":[{"Effect":"Allow","Principal":["{number}"],"Action":["oss:GetObject"],'
     '"Resource":["acs:oss:*:{number}:books/*"]}]}'
 )
+_S3_BLOCK = "<PublicAccessBlockConfiguration><BlockPublicAcls>true</BlockPublicAcls></PublicAccessBlockConfiguration>"
+_OSS_BLOCK = (
+    "<PublicAccessBlockConfiguration><BlockPublicAccess>true</BlockPublicAccess></PublicAccessBlockConfiguration>"
+)
+_OWNED = "<OwnershipControls><Rule><ObjectOwnership>ObjectWriter</ObjectOwnership></Rule></OwnershipControls>"
+_PRIVATE = {"x-amz-acl": "private"}
+_TAGGED = {"x-amz-copy-source": "/books/a/1"}
+_OSS_TAGGED = {"x-oss-copy-source": "/books/a/1"}
 _PART = "partNumber=1&uploadId={upload}"
 _COPY = {"x-amz-copy-source": "/books/cold"}
 _OSS_COPY = {"x-oss-copy-source": "/books/cold"}
@@ -40,6 +48,19 @@ S3: list[tuple[str, Sample]] = [
     ("GetBucketPolicy", sample("GET /ruled?policy", "s3:GetBucketPolicy ruled")),
     ("PutBucketPolicy", sample("PUT /books?policy", "s3:PutBucketPolicy books", body=_S3_POLICY)),
     ("DeleteBucketPolicy", sample("DELETE /ruled?policy", "s3:DeleteBucketPolicy ruled")),
+    ("GetBucketPolicyStatus", sample("GET /ruled?policyStatus", "s3:GetBucketPolicyStatus ruled")),
+    ("GetPublicAccessBlock", sample("GET /ruled?publicAccessBlock", "s3:GetBucketPublicAccessBlock ruled")),
+    (
+        "PutPublicAccessBlock",
+        sample("PUT /books?publicAccessBlock", "s3:PutBucketPublicAccessBlock books", body=_S3_BLOCK),
+    ),
+    ("DeletePublicAccessBlock", sample("DELETE /ruled?publicAccessBlock", "s3:PutBucketPublicAccessBlock ruled")),
+    ("GetBucketOwnershipControls", sample("GET /ruled?ownershipControls", "s3:GetBucketOwnershipControls ruled")),
+    (
+        "PutBucketOwnershipControls",
+        sample("PUT /books?ownershipControls", "s3:PutBucketOwnershipControls books", body=_OWNED),
+    ),
+    ("DeleteBucketOwnershipControls", sample("DELETE /ruled?ownershipControls", "s3:PutBucketOwnershipControls ruled")),
     ("ListObjects", sample("GET /books", "s3:ListBucket books")),
     ("ListObjectsV2", sample("GET /books?list-type=2", "s3:ListBucket books")),
     ("ListObjectVersions", sample("GET /books?versions", "s3:ListBucketVersions books")),
@@ -64,6 +85,44 @@ S3: list[tuple[str, Sample]] = [
         ),
     ),
     ("CopyObject", sample("PUT /books/a/3", "s3:PutObject books/a/3", "s3:GetObject books/cold", headers=_COPY)),
+    (
+        "CopyObject",
+        sample(
+            "PUT /books/a/3",
+            "s3:PutObject books/a/3",
+            "s3:GetObject books/a/1",
+            "s3:GetObjectTagging books/a/1",
+            "s3:PutObjectTagging books/a/3",
+            headers=_TAGGED,
+        ),
+    ),
+    (
+        "CopyObject",
+        sample(
+            "PUT /books/a/3",
+            "s3:PutObject books/a/3",
+            "s3:GetObjectVersion books/a/1",
+            "s3:GetObjectVersionTagging books/a/1",
+            "s3:PutObjectTagging books/a/3",
+            headers={"x-amz-copy-source": "/books/a/1?versionId=null"},
+        ),
+    ),
+    (
+        "PutObject",
+        sample(
+            "PUT /books/a/3",
+            "s3:PutObject books/a/3",
+            "s3:PutObjectAcl books/a/3",
+            body="x",
+            headers={"x-amz-acl": "public-read"},
+        ),
+    ),
+    (
+        "CreateBucket",
+        sample("PUT /new", "s3:CreateBucket new", "s3:PutBucketAcl new", headers={"x-amz-acl": "public-read"}),
+    ),
+    ("GetObject", sample("GET /books/a/link", "s3:GetObject books/a/link", "s3:GetObject books/a/1")),
+    ("PutObjectAcl", sample("PUT /books/a/1?acl&versionId=null", "s3:PutObjectVersionAcl books/a/1", headers=_PRIVATE)),
     ("DeleteObject", sample("DELETE /books/a/1", "s3:DeleteObject books/a/1")),
     ("DeleteObject", sample("DELETE /books/a/1?versionId=null", "s3:DeleteObjectVersion books/a/1")),
     (
@@ -104,6 +163,16 @@ OSS: list[tuple[str, Sample]] = [
     ("GetBucketTags", sample("GET /books?tagging", "oss:GetBucketTagging books")),
     ("PutBucketTags", sample("PUT /books?tagging", "oss:PutBucketTagging books", body=_TAGS)),
     ("DeleteBucketTags", sample("DELETE /books?tagging", "oss:DeleteBucketTagging books")),
+    ("GetBucketPolicyStatus", sample("GET /ruled?policyStatus", "oss:GetBucketPolicyStatus ruled")),
+    ("GetBucketPublicAccessBlock", sample("GET /ruled?publicAccessBlock", "oss:GetBucketPublicAccessBlock ruled")),
+    (
+        "PutBucketPublicAccessBlock",
+        sample("PUT /books?publicAccessBlock", "oss:PutBucketPublicAccessBlock books", body=_OSS_BLOCK),
+    ),
+    (
+        "DeleteBucketPublicAccessBlock",
+        sample("DELETE /ruled?publicAccessBlock", "oss:DeleteBucketPublicAccessBlock ruled"),
+    ),
     ("ListObjects", sample("GET /books", "oss:ListObjects books")),
     ("ListObjectsV2", sample("GET /books?list-type=2", "oss:ListObjects books")),
     ("ListObjectVersions", sample("GET /books?versions", "oss:ListObjectVersions books")),
@@ -134,6 +203,19 @@ OSS: list[tuple[str, Sample]] = [
     ("HeadObject", sample("HEAD /books/a/1", "oss:GetObject books/a/1")),
     ("GetObjectMeta", sample("HEAD /books/a/1?objectMeta", "oss:GetObject books/a/1")),
     ("GetSymlink", sample("GET /books/a/link?symlink", "oss:GetObject books/a/link")),
+    (
+        "CopyObject",
+        sample(
+            "PUT /books/a/3",
+            "oss:PutObject books/a/3",
+            "oss:GetObject books/a/1",
+            "oss:GetObjectTagging books/a/1",
+            "oss:PutObjectTagging books/a/3",
+            headers=_OSS_TAGGED,
+        ),
+    ),
+    ("GetObject", sample("GET /books/a/link", "oss:GetObject books/a/link", "oss:GetObject books/a/1")),
+    ("HeadObject", sample("HEAD /books/a/link", "oss:GetObject books/a/link", "oss:GetObject books/a/1")),
     ("DeleteObject", sample("DELETE /books/a/1", "oss:DeleteObject books/a/1")),
     ("DeleteObject", sample("DELETE /books/a/1?versionId=null", "oss:DeleteObjectVersion books/a/1")),
     ("GetObjectAcl", sample("GET /books/a/1?acl", "oss:GetObjectAcl books/a/1")),

@@ -20,6 +20,7 @@ from tests.identity.world import allow, refused, say
 # What each command is given where its name alone does not say it.
 SAMPLES: dict[str, Any] = {
     "bucket": "books", "key": "a/1", "source": om.Source("books", "a/2"), "tags": {}, "body": Bytes(b""),
+    "block": om.Block(), "ownership": None,
     "versioning": om.Versioning.ENABLED, "document": say(), "acl": om.Acl.PRIVATE, "objects": True,
     "targets": (om.Target("a/1"), om.Target("a/2")), "target": "t", "upload": "u", "number": 1, "position": 0,
     "parts": None, "part_bytes_min": 1,

@@ -10,13 +10,14 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from sampan.engines.store_memory import MemoryStore
 from sampan.kernel.body import Bytes
 from sampan.kernel.fault import Fault, Kind
-from sampan.services.inference import batch_runner, batches, lines
+from sampan.services.inference import batch_runner, batches, lines, rows
 from sampan.services.inference import model as m
 from sampan.services.inference.batch_runner import BatchRunner
 from sampan.services.inference.model import BatchState
-from tests.inference.scripted import Script, said
+from tests.inference.scripted import Script, ScriptedDoor, said
 from tests.inference.test_files import read
 from tests.inference.world import ALICE, BOB, OPERATOR, World, until
 
@@ -25,6 +26,7 @@ from tests.inference.world import ALICE, BOB, OPERATOR, World, until
 def quick(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(batch_runner, "LOOK_S", 0.01)
     monkeypatch.setattr(batch_runner, "PAUSE_S_MAX", 0.01)
+    monkeypatch.setattr(batch_runner, "LINES_AT_ONCE", 4)
 
 
 def create(world: World, text: bytes, caller: Any = ALICE, **more: Any) -> str:
@@ -38,8 +40,7 @@ def finish(world: World) -> None:
 
     async def run() -> None:
         runner = BatchRunner(world.context)
-        runner.look()
-        await until(lambda: runner.idle, runner.look)
+        await until(lambda: runner.idle and not world.rows(rows.active_batches()), runner.look)
         await runner.close()
 
     world.wait(run())
@@ -143,6 +144,41 @@ def test_overload_and_quotas_are_waited_for(world: World) -> None:
     assert ended(world, batch)[1] == ["a: at last", "b: at last", "c: at last"]
 
 
+@pytest.mark.parametrize("failing", range(2, 30, 3))
+def test_a_disk_that_is_full_for_a_while_costs_no_line(
+    world: World, monkeypatch: pytest.MonkeyPatch, failing: int
+) -> None:
+    batch = create(world, "\n".join(f"n{n} qwen Hi" for n in range(20)).encode())
+    real, writes = MemoryStore.write, 0
+
+    async def write(self: MemoryStore, change: Any) -> Any:
+        nonlocal writes
+        writes += 1
+        if failing <= writes < failing + 3:
+            raise Fault(Kind.FULL, "store")
+        return await real(self, change)
+
+    monkeypatch.setattr(MemoryStore, "write", write)
+    finish(world)
+    found, output, _ = ended(world, batch)
+    assert (found.state, found.done) == (BatchState.DONE, 20)
+    assert output == [f"n{n}: Hello, world" for n in range(20)]
+    assert len(world.run(m.ListFiles())) == 2 and not world.blobs._blobs
+
+
+def test_a_mistake_of_ours_ends_the_batch(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    def breaks(*_: object) -> bytes:
+        raise RuntimeError("planted")
+
+    monkeypatch.setattr(ScriptedDoor, "entry", breaks)
+    batch = create(world, b"a qwen x")
+    finish(world)
+    assert (ended(world, batch)[0].state, ended(world, batch)[0].errors) == (
+        BatchState.FAILED,
+        ("an error of the server",),
+    )
+
+
 def test_a_line_that_kills_the_engine_is_given_up(world: World) -> None:
     world.scripts["/qwen"].pieces = [Fault(Kind.UNAVAILABLE, "answer")]
     batch = create(world, b"a qwen x")
@@ -219,8 +255,25 @@ def test_what_makes_no_sense_is_refused(world: World, monkeypatch: pytest.Monkey
     assert fault().kind is Kind.TOO_MANY
 
 
+def test_two_runners_at_once_answer_each_line_once(world: World) -> None:
+    """A worker that lost its election may be slow to notice."""
+    batch = create(world, "\n".join(f"n{n} qwen Hi" for n in range(50)).encode())
+
+    async def run() -> None:
+        runners = [BatchRunner(world.context), BatchRunner(world.context)]
+        for runner in runners:
+            runner.look()
+        await until(lambda: all(runner.idle for runner in runners))
+
+    world.wait(run())
+    found, output, _ = ended(world, batch)
+    assert (found.state, found.done, found.failed) == (BatchState.DONE, 50, 0)
+    assert output == [f"n{n}: Hello, world" for n in range(50)]
+    assert len(world.run(m.ListFiles())) == 2
+
+
 @given(
-    crashes=st.lists(st.integers(0, 60), max_size=5),
+    crashes=st.lists(st.integers(0, 80), max_size=5),
     count=st.integers(1, 40),
     bad=st.sets(st.integers(0, 39), max_size=5),
 )
@@ -229,7 +282,7 @@ def test_each_line_is_there_once_whatever_was_killed(
     make_world: Callable[..., World], crashes: list[int], count: int, bad: set[int]
 ) -> None:
     world = make_world()
-    text = "\n".join(f"n{n} {'none' if n in bad else 'qwen'} Hi" for n in range(count))
+    text = "\n".join(f"n{n} {'none' if n in bad else 'qwen'} text{n}" for n in range(count))
     batch = create(world, text.encode())
 
     async def run_for(steps: int) -> None:
@@ -242,10 +295,20 @@ def test_each_line_is_there_once_whatever_was_killed(
             task.cancel()
         await asyncio.sleep(0)
 
+    def answered() -> set[int]:
+        with world.store.view() as view:
+            prefix = rows.entries(batch)
+            return {rows.entry_number(key) - 1 for key, _ in view.scan(prefix, rows.successor(prefix))}
+
     for steps in crashes:
-        world.wait(run_for(steps * 2))
+        world.wait(run_for(steps))
         world.restart()
+        known, so_far = answered(), len(world.engine.asked)
     finish(world)
+    if crashes:
+        # What was written down is not asked again.
+        again = {ask.messages[0].text for _, ask in world.engine.asked[so_far:]}
+        assert again.isdisjoint(f"text{n}" for n in known)
     found, output, errors = ended(world, batch)
     good = [f"n{n}: Hello, world" for n in range(count) if n not in bad]
     assert (found.state, output) == (BatchState.DONE, good)

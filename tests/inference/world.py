@@ -105,6 +105,11 @@ class World:
             if path.removeprefix("model/") in self.denied:
                 raise Fault(Kind.DENIED, "action", action=action, path=path)
 
+    def rows(self, prefix: bytes) -> list[bytes]:
+        """The keys of rows that lie below."""
+        with self.store.view() as view:
+            return [key for key, _ in view.scan(prefix, prefix + b"\xff" * 8)]
+
     def restart(self) -> None:
         """Another process over the same store."""
         self.blobs.restart()

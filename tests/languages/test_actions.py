@@ -21,11 +21,19 @@ from sampan.services.objects import model as objects
 
 # Done by the guard and the tables before a command of its own asks for it.
 AHEAD = {
-    "objects:GetBucketPolicy", "objects:PutBucketPolicy", "objects:DeleteBucketPolicy", "objects:GetBucketPolicyStatus",
+    "objects:GetBucketPolicy", "objects:PutBucketPolicy", "objects:DeleteBucketPolicy",
     "objects:PutObjectAclVersion", "objects:GetObjectAclVersion", "objects:RestoreObjectVersion",
 }  # fmt: skip
 KINDS = [identity.EntityRef(kind, "n") for kind in identity.EntityKind]
-BUCKETS = ["", "GetBucketInfo", "GetBucketLocation", "GetBucketVersioning", "GetBucketAcl", "PutBucketAcl"]
+BUCKETS = [
+    "",
+    "GetBucketInfo",
+    "GetBucketLocation",
+    "GetBucketVersioning",
+    "GetBucketAcl",
+    "GetBucketBlock",
+    "GetBucketOwnership",
+]
 OBJECTS = ["", "GetObjectAcl", "PutObjectAcl", "RestoreObject"]
 
 

@@ -175,3 +175,10 @@ def inverse_frequencies(config, kind: str) -> torch.Tensor:
         head = config.head_dim
         return 1.0 / (config.rope_parameters["rope_theta"] ** (torch.arange(0, head, 2).float() / head))
     return transformers.modeling_rope_utils.ROPE_INIT_FUNCTIONS[kind](config, torch.device("cpu"))[0]
+
+
+def width(linear) -> str:
+    """How a linear keeps its weights: "int4", "int8" or "wide", whosever kernels it uses."""
+    kind = getattr(linear, "kind", None)
+    name = type(linear).__name__ if kind is None else kind.name
+    return next((width for width in ("int4", "int8") if width in name.lower()), "wide")

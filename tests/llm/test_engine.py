@@ -62,6 +62,18 @@ def test_bfloat16_greedy_equals_transformers_or_ties(models, name):
     assert abs(float(row[ours[first]] - row[theirs[first]])) < 0.05 * float(row.std())
 
 
+@pytest.mark.parametrize("name", ["qwen3", "llama2", "qwen3-moe"])
+def test_float16_greedy_equals_float32_or_ties(models, name):
+    folder, prompts = models(name), [reference.prompt(length, length) for length in (3, 20, 40)]
+    together = engine(folder, "float16").run([ask(prompt) for prompt in prompts])
+    for prompt, answers in zip(prompts, together, strict=True):
+        ours, theirs = tokens(answers), reference.greedy(folder, prompt, COUNT)
+        if ours != theirs:
+            first = next(i for i in range(COUNT) if ours[i] != theirs[i])
+            row = reference.logits(folder, prompt + ours[:first])[-1]
+            assert abs(float(row[ours[first]] - row[theirs[first]])) < 0.01 * float(row.std())
+
+
 def test_a_shared_prefix_is_computed_once(models):
     folder = models("qwen3")
     system = reference.prompt(50)

@@ -18,7 +18,7 @@ from sampan.llm.models.attention import Span
 from sampan.llm.models.cache import Cache
 from sampan.llm.models.decoder import Batch
 from tests.llm import reference
-from tests.llm.languages import TEXTS
+from tests.tongues import TEXTS
 
 LENGTH = 30
 
@@ -127,7 +127,7 @@ def test_four_bits_stay_four_bits(models, tmp_path, kind):
     assert (levels.wide() - wide).abs().max() < 1e-6
     x = torch.randn(3, 256).to(torch.bfloat16)
     made = quantise.kept(levels, None, torch.bfloat16, torch.device("cpu"))
-    assert isinstance(made, quantise.Int4)
+    assert reference.width(made) == "int4"
     exact = x.float() @ wide.T
     assert float((made(x).float() - exact).norm() / exact.norm()) < 0.02
 
@@ -137,9 +137,9 @@ def test_a_file_of_four_bits_answers_as_its_wide_self(models, tmp_path, name):
     shape = {"hidden_size": 128, "intermediate_size": 192}
     path = write(tmp_path / "model.gguf", name, models, gguf.GGMLQuantizationType.Q4_0, **shape)
     prompt, model = reference.prompt(LENGTH), load(path, dtype="bfloat16")
-    assert all(isinstance(layer.qkv, quantise.Int4) for layer in model.layers)
+    assert all(reference.width(layer.qkv) == "int4" for layer in model.layers)
     exact = logits(load(path, dtype="float32"), prompt)
-    assert float((logits(model, prompt) - exact).norm() / exact.norm()) < 0.06
+    assert float((logits(model, prompt) - exact).norm() / exact.norm()) < 0.1
 
 
 # --- the tokenizer inside ---------------------------------------------------------------------------------------------

@@ -38,13 +38,14 @@ def test_logits_equal_transformers(models, name):
     assert (torch.cat(pieces) - expected).abs().max() < CLOSE
 
 
+@pytest.mark.parametrize("dtype", ["bfloat16", "float16"])
 @pytest.mark.parametrize("name", ["qwen3", "llama3", "qwen2-moe"])
-def test_bfloat16_stays_near(models, name):
+def test_half_precision_stays_near(models, name, dtype):
     folder, tokens = models(name), reference.prompt(LENGTH)
-    model = loader.load(folder, dtype="bfloat16")
+    model = loader.load(folder, dtype=dtype)
     cache = Cache(model.config, LENGTH, model.dtype, model.device)
     ours = run(model, cache, tokens, 0, LENGTH, torch.arange(LENGTH))
     exact = reference.logits(folder, tokens)
-    theirs = reference.logits(folder, tokens, torch.bfloat16).float()
-    # No further from the truth than transformers' own bfloat16 is, give or take.
+    theirs = reference.logits(folder, tokens, getattr(torch, dtype)).float()
+    # No further from the truth than transformers' own is, give or take.
     assert (ours - exact).abs().mean() < 1.5 * (theirs - exact).abs().mean()

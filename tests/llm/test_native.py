@@ -15,6 +15,13 @@ CPU = torch.device("cpu")
 DTYPES = [torch.float32, torch.bfloat16]
 
 
+@pytest.fixture(params=["of this machine", "portable"], autouse=True)
+def library(request, monkeypatch):
+    """Both the form that this machine gets and the one for others."""
+    found = native.library(portable=request.param == "portable")
+    monkeypatch.setattr(native, "library", lambda: found)
+
+
 def kernels(dtype, head=64):
     found = native.kernels(dtype, CPU, head)
     if found is None:
@@ -40,12 +47,31 @@ def test_attention_over_pages(dtype, heads, kv_heads, head, window):
     query = torch.randn(26, heads, head).to(dtype)
     expected = attend(query, keys, values, Plan(spans, frozenset([window]), dtype), window)
     plan = Plan(spans, frozenset([window]), dtype, paged=True)
-    assert len(plan.pieces) == 1
+    assert len(plan.chunks) == 1
+    assert not plan.pieces
     assert close(attend(query, keys, values, plan, window, kernels(dtype, head)), expected, dtype)
     few = [spans[1], Span(0, 1, 65, order[10:75])]
     plan = Plan(few, frozenset([window]), dtype, paged=True)
     found = attend(query[:2], keys, values, plan, window, kernels(dtype, head))
     assert close(found, attend(query[:2], keys, values, Plan(few, frozenset([window]), dtype), window), dtype)
+
+
+@pytest.mark.parametrize("dtype", DTYPES)
+@pytest.mark.parametrize(("heads", "kv_heads", "head"), [(4, 4, 80), (12, 2, 128), (14, 2, 64), (3, 1, 16)])
+@pytest.mark.parametrize(("count", "length", "window"), [(300, 300, 0), (130, 301, 0), (257, 400, 150), (70, 390, 3)])
+def test_attention_of_many_queries(dtype, heads, kv_heads, head, count, length, window):
+    torch.manual_seed(0)
+    keys, values = (torch.randn(500, kv_heads, head).to(dtype) for _ in range(2))
+    spans = [Span(0, count, length, torch.randperm(500)[:length])]
+    query = torch.randn(count, heads, head).to(dtype)
+    expected = attend(query, keys, values, Plan(spans, frozenset([window]), dtype), window)
+    plan = Plan(spans, frozenset([window]), dtype, paged=True)
+    made = kernels(dtype, head)
+    native.threads(2)
+    found = attend(query, keys, values, plan, window, made)
+    native.threads(1)
+    assert close(found, expected, dtype)
+    assert torch.equal(attend(query, keys, values, plan, window, made), found)
 
 
 @pytest.mark.parametrize("dtype", DTYPES)
@@ -83,10 +109,19 @@ def test_values_that_are_not_finite_show():
     assert torch.allclose(extreme, torch.tensor([[0.0, 0.0, 1000.0]]))
 
 
+def test_a_value_that_is_not_finite_reaches_those_who_see_it():
+    made = kernels(torch.float32)
+    keys, values, out = torch.randn(200, 1, 64), torch.randn(200, 1, 64), torch.zeros(200, 64)
+    keys[150, 0, 3] = float("nan")
+    made.attend_many(torch.randn(200, 1, 64), keys, values, torch.arange(200), 0, out)
+    assert out[:150].isfinite().all()
+    assert out[150:].isnan().all()
+
+
 @pytest.mark.parametrize("name", ["qwen3", "llama3", "qwen2-sliding"])
 def test_models_run_without(models, name, monkeypatch):
     with_kernels = load(models(name))
-    monkeypatch.setattr(native, "_library", lambda: None)
+    monkeypatch.setattr(native, "library", lambda: None)
     without = load(models(name))
     assert without.kernels is None
     tokens = reference.prompt(20)

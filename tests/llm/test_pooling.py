@@ -10,7 +10,7 @@ from sampan.llm.errors import ModelError, RequestError
 from sampan.llm.loader import load
 from sampan.llm.pooling import Embedder, Pooler, Reranker
 from tests.llm import reference
-from tests.llm.languages import TEXTS
+from tests.tongues import TEXTS
 
 LENGTHS = (1, 40, 7, 19, 40)
 

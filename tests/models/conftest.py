@@ -94,7 +94,7 @@ def models_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="session")
 def cloud(models_folder: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cloud]:
-    """Two workers and the tiny models, for the whole session. Tests take names of their own in it, and don't stop it."""
+    """Two workers and the tiny models, for the session: tests take names of their own in it, and don't stop it."""
     data = tmp_path_factory.mktemp("cloud") / "data"
     data.mkdir()
     (data / "sampan.toml").write_text(TABLES.format(folder=models_folder))

@@ -208,6 +208,8 @@ def _welcome(prepared: app.Prepared) -> str:
     ]
     if prepared.certificates is not None and settings.tls_cert is None:
         lines.append(f"  trust this         {prepared.certificates.authority}")
+    if settings.models:
+        lines.append(f"  models             {', '.join(settings.models)}")
     lines += [
         "",
         *_aligned(

@@ -81,13 +81,14 @@ class Guard:
         known, owned = "", _NOBODYS  # a batch touches one bucket a thousand times: it is looked up once
         standing: Standing | None = None
         context: Facts = {}
-        for index, (action, path) in enumerate(command.touches()):
+        pairs = list(command.touches())
+        for index, (action, path) in enumerate(pairs):  # which may grow on the way
             service = action.partition(":")[0]
             if caller.scope and service not in caller.scope:
                 raise self._denied(caller, action, Resource(service, path), Decision(Outcome.IMPLICIT, "scope"))
             container = path.partition("/")[0]
             if action in _MAKING:
-                known, owned = "", _NOBODYS
+                known, owned = container, _NOBODYS
             elif not container or container != known:
                 # What nobody owns does not exist: who may touch it hears so from the service.
                 known, owned = container, self._resources[service](caller, command, path) or _NOBODYS
@@ -99,11 +100,14 @@ class Guard:
             if standing is None:
                 standing = self._standings(caller)
                 context = {**command.context(), **facts(), **standing.context}
-            resource = Resource(service, path if owned.path is None else owned.path, owned.owner)
-            decision = _decided(standing, owned, action, resource, context)
+            this = owned if owned.each is None else owned.each(action, path)
+            resource = Resource(service, path if this.path is None else this.path, this.owner)
+            decision = _decided(standing, this, action, resource, context)
             if not decision.allowed:
-                principal = owned.principal or standing.principal
-                raise self._denied(caller, action, resource, decision, principal, {**context, **owned.context})
+                principal = this.principal or standing.principal
+                raise self._denied(caller, action, resource, decision, principal, {**context, **this.context})
+            if this.also:
+                pairs += [pair for pair in this.also if pair not in pairs]
 
     def _denied(
         self,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, MutableMapping
+from time import perf_counter_ns
 from typing import Any
 from urllib.parse import unquote_to_bytes
 
@@ -26,7 +27,8 @@ class Request:
     """
 
     __slots__ = (
-        "_receive", "client", "headers", "host", "method", "path", "query", "raw_path", "raw_query", "scheme",
+        "_begun_ns", "_receive", "client", "headers", "host", "method", "path", "query", "raw_path", "raw_query",
+        "scheme",
     )  # fmt: skip
 
     def __init__(
@@ -52,6 +54,11 @@ class Request:
         self.scheme = scheme
         self.client = client
         self._receive = receive
+        self._begun_ns = perf_counter_ns()
+
+    def age_ms(self) -> int:
+        """Whole milliseconds since the request came."""
+        return (perf_counter_ns() - self._begun_ns) // 1_000_000
 
     def param(self, name: str) -> str | None:
         """The first value of a query parameter, or None."""

@@ -11,7 +11,7 @@ differ RAM's has fewer kinds of policy, so IAM's order serves both.
 from __future__ import annotations
 
 import enum
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Protocol
 
@@ -310,8 +310,12 @@ class Owned:
 
     `required`: that policy must allow, whatever the caller's own say (a role's trust policy). `path`, where a command
     names the resource by way of its caller ("my own user"). `free`: whoever can sign may, whatever policies say.
-    `context` gives what conditions may ask of the resource,
-    and `principal` who asks, where that is not who signed (the holder of a token).
+    `context` gives what conditions may ask of the resource, and `principal` who asks, where that is not who signed (the
+    holder of a token).
+
+    `each` tells of one thing inside, by action and path, where that makes a difference: an object with an ACL of its
+    own. It is asked only if policies are. `also` are the actions and paths that this one takes besides: what it leads
+    to (the target of a link), or brings along (the tags of what is copied).
     """
 
     owner: str
@@ -321,6 +325,8 @@ class Owned:
     path: str | None = None
     context: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     principal: Principal | None = None
+    each: Callable[[str, str], Owned] | None = None
+    also: tuple[tuple[str, str], ...] = ()
 
 
 # --- languages --------------------------------------------------------------------------------------------------------

@@ -1,58 +1,42 @@
-"""LoRA adapters (arXiv:2106.09685) in PEFT's format, many over one base, mixed within a batch.
+"""LoRA adapters (arXiv:2106.09685), many over one base, mixed within a batch; DoRA's (arXiv:2402.09353) among them.
 
 Adapters are stacked, linear by linear, into tensors with one slot per adapter, so that a step over many adapters is
 two batched products per linear and not two per adapter. Fused linears (query, key and value; gate and up) get one
-adapter each: the parts' downward matrices stacked, the upward ones block by block.
+adapter each: the parts' downward matrices stacked, the upward ones block by block. How they are read is in
+`sampan.llm.lora`.
 """
 
 from __future__ import annotations
 
 import itertools
-import math
-import re
 from collections import OrderedDict
 from collections.abc import Sequence
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
-import safetensors
 import torch
 from torch import Tensor
 
-from sampan.llm.config import read_json
-from sampan.llm.errors import BusyError, ModelError, RequestError, UnsupportedError
+from sampan.llm import lora
+from sampan.llm.errors import BusyError, RequestError, UnsupportedError
+from sampan.llm.lora import Pair
 from sampan.llm.models.decoder import Decoder
+from sampan.llm.models.layers import Linear
 from sampan.llm.models.mlp import Tweak
 
-RANK_MAX = 256
 TOGETHER_MAX = 8  # tokens per adapter up to which all adapters go through one batched product
-_CONFIG_BYTES_MAX = 1 << 20
-_PARTS = {
-    "qkv": ("self_attn.q_proj", "self_attn.k_proj", "self_attn.v_proj"),
-    "output": ("self_attn.o_proj",),
-    "gate_up": ("mlp.gate_proj", "mlp.up_proj"),
-    "down": ("mlp.down_proj",),
-}
-_KEY = re.compile(r"base_model\.model\.(?:model\.)?layers\.(\d+)\.((?:self_attn|mlp)\.\w+_proj)\.lora_([AB])\.weight")
-
-
-@dataclass(slots=True)
-class _Pair:
-    """One fused linear's part of an adapter: y += (x down^T) up^T."""
-
-    down: Tensor  # [rank, in]
-    up: Tensor  # [out, rank], scaled
 
 
 class _Stack:
     """All loaded adapters' parts for one fused linear."""
 
-    def __init__(self, width: int, out: int, dtype: torch.dtype, device: torch.device) -> None:
+    def __init__(self, linear: Linear, dtype: torch.dtype, device: torch.device) -> None:
+        out, width = linear.shape
         self.down = torch.zeros(0, 0, width, dtype=dtype, device=device)
         self.up = torch.zeros(0, out, 0, dtype=dtype, device=device)
+        self.gain: Tensor | None = None  # [slots, out]; None until one of them scales what the base says
+        self._linear = linear
 
-    def put(self, slot: int, pair: _Pair | None) -> None:
+    def put(self, slot: int, pair: Pair | None) -> None:
         rank = 0 if pair is None else pair.down.shape[0]
         slots, ranks = self.down.shape[:2]
         if slot >= slots or rank > ranks:
@@ -67,6 +51,22 @@ class _Stack:
         if pair is not None:
             self.down[slot, :rank] = pair.down
             self.up[slot, :, :rank] = pair.up
+        self._scale(slot, None if pair is None else pair.gain)
+
+    def base(self, y: Tensor) -> Tensor:
+        """Of the linear's result, what the weight alone gives."""
+        return y - self._bias
+
+    def _scale(self, slot: int, gain: Tensor | None) -> None:
+        if gain is None and self.gain is None:
+            return
+        slots, out = self.up.shape[:2]
+        if self.gain is None:
+            self._bias = self._linear(self.down.new_zeros(1, self.down.shape[2]))
+            self.gain = self.up.new_zeros(slots, out)
+        if self.gain.shape[0] < slots:
+            self.gain = torch.cat((self.gain, self.gain.new_zeros(slots - self.gain.shape[0], out)))
+        self.gain[slot] = 0 if gain is None else gain
 
 
 class Adapters:
@@ -90,7 +90,7 @@ class Adapters:
             raise UnsupportedError("adapters need a model that the library runs itself")
         if self._holders.get(name):
             raise RequestError(f"adapter {name!r} is in use")
-        read_config(Path(folder))
+        lora.read_config(Path(folder))
         self._drop(name)
         self._folders[name] = Path(folder)
         self._versions[name] = next(self._serial)
@@ -134,7 +134,7 @@ class Adapters:
     def _load(self, name: str) -> None:
         model = self._model
         assert model is not None
-        pairs = read(self._folders[name], model)
+        pairs = lora.read(self._folders[name], model)
         if len(self._slots) >= self._loaded_max:
             idle = next((one for one in self._slots if not self._holders.get(one)), None)
             if idle is None:
@@ -144,8 +144,8 @@ class Adapters:
         slot = next(i for i in itertools.count() if i not in used)
         for target in {*pairs, *self._stacks}:
             if target not in self._stacks:
-                out, width = shape_of(model, target)
-                self._stacks[target] = _Stack(width, out, model.dtype, model.device)
+                self._stacks[target] = _Stack(lora.linear_of(model, target), model.dtype, model.device)
+                self._stacks[target].put(max(used, default=0), None)  # as many places as the others have
             self._stacks[target].put(slot, pairs.get(target))
         self._slots[name] = slot
 
@@ -158,7 +158,7 @@ class _Mixed(Tweak):
     """Adds each row's adapter."""
 
     def __init__(self, stacks: dict[str, _Stack], rows: dict[int, list[int]]) -> None:
-        self._stacks = stacks
+        self._stacks, self._all = stacks, rows
         self._rows = {slot: torch.tensor(mine) for slot, mine in sorted(rows.items())}
         self._together: tuple[Tensor | slice, Tensor, Tensor] | None = None
         most = max(len(mine) for mine in rows.values())
@@ -171,14 +171,25 @@ class _Mixed(Tweak):
             return y
         if self._together is None:
             for slot, rows in self._rows.items():
-                if slot < stack.down.shape[0]:
-                    inner = x.index_select(0, rows) @ stack.down[slot].T
-                    y.index_add_(0, rows, inner @ stack.up[slot].T)
+                added = x.index_select(0, rows) @ stack.down[slot].T @ stack.up[slot].T
+                if stack.gain is not None:
+                    added += stack.base(y.index_select(0, rows)) * stack.gain[slot]
+                y.index_add_(0, rows, added)
             return y
         slots, table, kept = self._together
         inner = torch.bmm(x[table], stack.down[slots].transpose(1, 2))
         added = torch.bmm(inner, stack.up[slots].transpose(1, 2))
+        if stack.gain is not None:
+            added += stack.base(y[table]) * stack.gain[slots].unsqueeze(1)
         return y.index_add_(0, table.view(-1)[kept], added.view(-1, y.shape[1])[kept])
+
+    def rows(self, layer: str, picked: Tensor) -> Tweak:
+        if not any(name.startswith(f"{layer}.") for name in self._stacks):
+            return Tweak()
+        place = {row: at for at, row in enumerate(picked.tolist())}
+        mine = {slot: [place[row] for row in rows if row in place] for slot, rows in self._all.items()}
+        mine = {slot: rows for slot, rows in mine.items() if rows}
+        return _Mixed(self._stacks, mine) if mine else Tweak()
 
     def _table(self, most: int) -> tuple[Tensor | slice, Tensor, Tensor]:
         """The slots, a row number for each of their `most` places, and which places are real. A range of slots is
@@ -195,106 +206,3 @@ class _Mixed(Tweak):
                 table[i, : len(mine)] = mine
                 real[i, : len(mine)] = True
         return (slice(low, high) if dense else torch.tensor(slots)), table, real.view(-1).nonzero().view(-1)
-
-
-def read_config(folder: Path) -> dict[str, Any]:
-    """An adapter's configuration, refused if it asks for what is not done here. Raises ModelError."""
-    config = read_json(folder / "adapter_config.json", _CONFIG_BYTES_MAX)
-    if config.get("peft_type") != "LORA":
-        raise UnsupportedError(f"adapters of type {config.get('peft_type')!r} are not supported")
-    for field in ("use_dora", "modules_to_save", "trainable_token_indices", "target_parameters", "fan_in_fan_out"):
-        if config.get(field):
-            raise UnsupportedError(f"adapters with {field} are not supported")
-    if config.get("bias", "none") != "none":
-        raise UnsupportedError("adapters with biases are not supported")
-    return config
-
-
-def read(folder: Path, model: Decoder) -> dict[str, _Pair]:
-    """The adapter in `folder`, by fused linear. Raises ModelError."""
-    config = read_config(folder)
-    path = folder / "adapter_model.safetensors"
-    found: dict[tuple[int, str], dict[str, Tensor]] = {}
-    try:
-        with safetensors.safe_open(path, framework="pt") as file:
-            for key in file.keys():  # noqa: SIM118 (not a mapping)
-                match = _KEY.fullmatch(key)
-                if match is None:
-                    raise UnsupportedError(f"{path.name} adapts {key}, which is not supported")
-                found.setdefault((int(match[1]), match[2]), {})[match[3]] = file.get_tensor(key)
-    except (OSError, safetensors.SafetensorError) as error:
-        raise ModelError(f"{path} cannot be read: {error}") from error
-    out: dict[str, _Pair] = {}
-    layers = {layer for layer, _ in found}
-    if layers and max(layers) >= model.config.layers:
-        raise ModelError(f"the adapter has a layer {max(layers)}; the model has {model.config.layers}")
-    for layer, (fused, parts) in itertools.product(sorted(layers), _PARTS.items()):
-        given = [(part, found.get((layer, part))) for part in parts]
-        if any(pair is not None for _, pair in given):
-            out[f"{layer}.{fused}"] = _fuse(f"{layer}.{fused}", given, config, model)
-    return out
-
-
-def shape_of(model: Decoder, target: str) -> tuple[int, int]:
-    """(out, in) of a fused linear. Raises UnsupportedError for what has no single one."""
-    layer, fused = target.split(".")
-    block = model.layers[int(layer)]
-    owner = block if fused in ("qkv", "output") else block.mlp
-    linear = getattr(owner, fused, None)
-    if linear is None:
-        raise UnsupportedError("adapters on mixtures of experts are not supported")
-    shape: tuple[int, int] = linear.shape
-    return shape
-
-
-def _fuse(
-    target: str, given: list[tuple[str, dict[str, Tensor] | None]], config: dict[str, Any], model: Decoder
-) -> _Pair:
-    out, width = shape_of(model, target)
-    sizes = _part_sizes(target.split(".")[1], out, model)
-    downs: list[Tensor] = []
-    ups: list[Tensor] = []
-    for (part, pair), size in zip(given, sizes, strict=True):
-        if pair is None:
-            ups.append(torch.zeros(size, 0))
-            continue
-        if set(pair) != {"A", "B"}:
-            raise ModelError(f"the adapter for {target} lacks half of {part}")
-        rank = pair["A"].shape[0]
-        if pair["A"].shape != (rank, width) or pair["B"].shape != (size, rank) or not 0 < rank <= RANK_MAX:
-            raise ModelError(
-                f"the adapter's {part} has shapes {tuple(pair['A'].shape)} and {tuple(pair['B'].shape)}; "
-                f"the model needs (rank, {width}) and ({size}, rank), the rank at most {RANK_MAX}"
-            )
-        if not bool((pair["A"].sum() + pair["B"].sum()).isfinite()):
-            raise ModelError(f"the adapter's {part} holds values that are not finite")
-        downs.append(pair["A"].float())
-        ups.append(pair["B"].float() * _scale(config, f"layers.{target.split('.')[0]}.{part}", rank))
-    return _Pair(torch.cat(downs).to(model.dtype), _blocks(ups).to(model.dtype))
-
-
-def _blocks(parts: list[Tensor]) -> Tensor:
-    """The matrices along the diagonal of one that is zero elsewhere."""
-    out = torch.zeros(sum(part.shape[0] for part in parts), sum(part.shape[1] for part in parts))
-    row = column = 0
-    for part in parts:
-        out[row : row + part.shape[0], column : column + part.shape[1]] = part
-        row, column = row + part.shape[0], column + part.shape[1]
-    return out
-
-
-def _part_sizes(fused: str, out: int, model: Decoder) -> list[int]:
-    config = model.config
-    if fused == "qkv":
-        return [config.heads * config.head, config.kv_heads * config.head, config.kv_heads * config.head]
-    return [out // 2, out // 2] if fused == "gate_up" else [out]
-
-
-def _scale(config: dict[str, Any], module: str, rank: int) -> float:
-    alpha = config.get("lora_alpha", rank)
-    for pattern, value in (config.get("alpha_pattern") or {}).items():
-        if module == pattern or module.endswith("." + pattern):
-            alpha = value
-    if not isinstance(alpha, int | float):
-        raise ModelError(f"adapter_config.json: lora_alpha must be a number, not {alpha!r}")
-    return float(alpha) / (math.sqrt(rank) if config.get("use_rslora") else rank)

@@ -13,7 +13,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
-from sampan.llm import contract, loader, memory, sampler, speculate
+from sampan.llm import contract, loader, memory, native, sampler, speculate
 from sampan.llm.adapters import Adapters
 from sampan.llm.answer import Answer
 from sampan.llm.beams import Beams
@@ -412,8 +412,7 @@ class Engine:
         """Tokens from rows of logits; of guessed rows, those that follow a right guess."""
         at = 0
         for logits in self.runner.logits(hidden, wanted):
-            values, likeliest = logits.max(-1)
-            sound, picks = values.isfinite().tolist(), likeliest.tolist()
+            picks, sound = native.likeliest(logits)
             for row in range(logits.shape[0]):
                 sequence, guess, length = owners[at]
                 at += 1

@@ -206,7 +206,7 @@ class _Builder:
         shared = experts.shared_width > 0
         return Mixture(
             router=linear(self._take(f"{at}.gate.weight", experts.count, self.config.hidden)),
-            experts=[self._gated(f"{at}.experts.{j}", experts.width, "") for j in range(experts.count)],
+            experts=[self._gated(f"{at}.experts.{j}", experts.width, f"{i}.experts.{j}") for j in range(experts.count)],
             chosen=experts.chosen,
             normalise=experts.normalise,
             shared=self._gated(f"{at}.shared_expert", experts.shared_width, f"{i}.shared") if shared else None,

@@ -1,4 +1,4 @@
-"""The library's own kernels for the CPU (native.cpp), built once per machine by its C++ compiler and called by ctypes.
+"""The library's own kernels for the CPU (kernels/), built once per machine by its C++ compiler and called by ctypes.
 
 Where there is no compiler, nothing is lost but time: `kernels` returns None, and PyTorch's operations do the work.
 """
@@ -14,16 +14,17 @@ import platform
 import shutil
 import subprocess
 import tempfile
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import torch
 from torch import Tensor
 
-HEAD_MAX = 256  # as in native.cpp
+HEAD_MAX = 256  # as in attention.h
 LANES = 16
 _FLAGS = (
-    *("-O3", "-march=native", "-std=c++17", "-fPIC", "-fopenmp", "-w"),
+    *("-O3", "-std=c++17", "-fPIC", "-pthread", "-w"),
     # Sums may be reordered and traps ignored; NaN and infinity keep their meaning.
     "-fno-math-errno",
     "-fno-trapping-math",
@@ -35,6 +36,7 @@ _NAMES = {torch.bfloat16: "bf16", torch.float32: "f32"}
 _POINTER, _INT, _FLOAT = ctypes.c_void_p, ctypes.c_int, ctypes.c_float
 _SIGNATURES: dict[str, list[Any]] = {
     "attend": [_POINTER] * 6 + [_INT] * 5 + [_FLOAT, _POINTER],
+    "attend_many": [_POINTER] * 4 + [_INT] * 6 + [_FLOAT, _POINTER],
     "add_norm": [_POINTER] * 4 + [_INT] * 2 + [_FLOAT],
     "enter": [_POINTER] * 9 + [_INT] * 4 + [_FLOAT],
     "gate": [_POINTER] * 2 + [_INT] * 2,
@@ -51,7 +53,8 @@ class Kernels:
             found.argtypes, found.restype = _SIGNATURES[name], None
             return found
 
-        self._attend, self._add_norm = function("attend"), function("add_norm")
+        self._attend, self._attend_many = function("attend"), function("attend_many")
+        self._add_norm = function("add_norm")
         self._enter, self._gate = function("enter"), function("gate")
 
     def attend(
@@ -77,6 +80,24 @@ class Kernels:
             out.data_ptr(),
         )
         return out
+
+    def attend_many(self, query: Tensor, keys: Tensor, values: Tensor, slots: Tensor, window: int, out: Tensor) -> None:
+        """Into `out`, [rows, heads * head]: the queries are the last tokens of those in `slots`."""
+        rows, heads, head = query.shape
+        self._attend_many(
+            query.data_ptr(),
+            keys.data_ptr(),
+            values.data_ptr(),
+            slots.data_ptr(),
+            rows,
+            slots.shape[0],
+            heads,
+            keys.shape[1],
+            head,
+            window,
+            head**-0.5,
+            out.data_ptr(),
+        )
 
     def add_norm(self, x: Tensor, added: Tensor | None, weight: Tensor, eps: float) -> Tensor:
         """Add to `x` in place, and return its norm."""
@@ -129,45 +150,73 @@ def kernels(dtype: torch.dtype, device: torch.device, head: int) -> Kernels | No
     """The kernels for a model, or None where they do not apply."""
     if device.type != "cpu" or dtype not in _NAMES or head % LANES or head > HEAD_MAX:
         return None
-    library = _library()
-    return None if library is None else Kernels(library, dtype)
+    found = library()
+    return None if found is None else Kernels(found, dtype)
+
+
+def threads(count: int) -> None:
+    """How many threads the kernels use from now on, in the whole process."""
+    found = library()
+    if found is not None:
+        found.threads(count)
+
+
+def likeliest(logits: Tensor) -> tuple[list[int], list[bool]]:
+    """The likeliest token of each row, the first of equals; and whether all of the row are numbers."""
+    found = library() if logits.device.type == "cpu" and logits.dtype == torch.float32 else None
+    if found is None:
+        values, tokens = logits.max(-1)
+        return tokens.tolist(), values.isfinite().tolist()
+    logits = logits.contiguous()
+    picks, sound = torch.empty(logits.shape[0], dtype=torch.long), torch.empty(logits.shape[0], dtype=torch.bool)
+    pick = function("likeliest_of", [_POINTER, _INT, _INT, _POINTER, _POINTER])
+    pick(logits.data_ptr(), *logits.shape, picks.data_ptr(), sound.data_ptr())
+    return picks.tolist(), sound.tolist()
+
+
+def function(name: str, arguments: list[Any]) -> Callable[..., None]:
+    """A kernel by name. The library must be there."""
+    found = library()
+    assert found is not None
+    kernel = found[name]
+    kernel.argtypes, kernel.restype = arguments, None
+    return kernel
 
 
 @functools.cache
-def _library() -> ctypes.CDLL | None:
-    """The built library, from an earlier run if possible."""
-    source = Path(__file__).with_name("native.cpp")
+def library(*, portable: bool = False) -> ctypes.CDLL | None:
+    """The built library, from an earlier run if possible; None where it cannot be built. `portable` leaves out what
+    only some processors have: the form that others get, so that it can be tested here."""
+    source = Path(__file__).with_name("kernels") / "native.cpp"
     compiler = shutil.which("c++") or shutil.which("g++") or shutil.which("clang++")
     if compiler is None or not source.is_file():
         _log.info("no C++ compiler: PyTorch's operations are used alone")
         return None
     mark = hashlib.sha256()
-    for part in (source.read_bytes(), compiler.encode(), _processor().encode(), torch.__version__.encode()):
-        mark.update(part)
+    for part in sorted(source.parent.iterdir()):
+        mark.update(part.read_bytes())
+    flags = (*_FLAGS, "-DSAMPAN_PORTABLE") if portable else (*_FLAGS, "-march=native")
+    for word in (compiler, *flags, _processor()):
+        mark.update(word.encode())
     folder = Path.home() / ".cache" / "sampan" / "llm"
     path = folder / f"native-{mark.hexdigest()[:16]}.so"
     try:
         folder.mkdir(parents=True, exist_ok=True, mode=0o700)
         if not path.exists() or path.stat().st_uid != os.getuid():
-            _build(compiler, source, path)
+            _build([compiler, *flags, "-shared", str(source)], path)
         return ctypes.CDLL(str(path))
     except (OSError, subprocess.SubprocessError) as error:
         _log.warning("the native kernels cannot be built (%s): PyTorch's operations are used alone", error)
         return None
 
 
-def _build(compiler: str, source: Path, path: Path) -> None:
-    """Compile, and put in place whole. Linked to the OpenMP library that PyTorch brings: a second one in the process
-    would have threads of its own, which wait for work at the cost of PyTorch's."""
-    brought = sorted((Path(torch.__file__).parent / "lib").glob("libgomp*.so*"))
+def _build(command: list[str], path: Path) -> None:
+    """Compile, and put in place whole."""
     with tempfile.TemporaryDirectory(dir=path.parent) as folder:
-        compiled, linked = Path(folder) / "native.o", Path(folder) / "native.so"
-        compile_ = [compiler, *_FLAGS, "-c", str(source), "-o", str(compiled)]
-        link = [compiler, "-shared", str(compiled), "-o", str(linked)]
-        link += [str(brought[0])] if brought else ["-fopenmp"]
-        for command in (compile_, link):
-            subprocess.run(command, check=True, capture_output=True, timeout=_BUILD_SECONDS_MAX)  # noqa: S603
-        linked.replace(path)
+        made = Path(folder) / "native.so"
+        whole = [*command, "-o", str(made)]
+        subprocess.run(whole, check=True, capture_output=True, timeout=_BUILD_SECONDS_MAX)  # noqa: S603
+        made.replace(path)
 
 
 def _processor() -> str:

@@ -1,8 +1,8 @@
 """Attention over a paged cache of keys and values.
 
 Keys and values of all sequences live in one pool of slots per layer. A step's `Plan` says, once for all layers, which
-slots each sequence reads and which of them each query may see; PyTorch's fused attention then does the work on the
-gathered rows.
+slots each sequence reads and which of them each query may see. The native kernels read those where they are; where
+there are none, PyTorch's fused attention does the work on gathered rows.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from torch import Tensor
 from sampan.llm.models.cache import Pool, read
 from sampan.llm.native import Kernels
 
-PAGED_MAX = 16  # queries of one sequence up to which reading pages in place beats gathering them for a matrix product
+PAGED_MAX = 4  # queries of one sequence up to which each goes over the pages by itself
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,7 +44,7 @@ class _Piece:
 
 
 @dataclass(slots=True)
-class _Rows:
+class Rows:
     """Queries for the native kernel, each with its own run of slots."""
 
     rows: Tensor | slice
@@ -54,20 +54,22 @@ class _Rows:
 
 
 class Plan:
-    """How a step's queries find their keys. Windows are in tokens, 0 for none. With `paged`, spans of few queries are
-    left to the native kernel, which reads the pages where they are."""
+    """How a step's queries find their keys. Windows are in tokens, 0 for none. With `paged`, all is left to the native
+    kernels, which read the pages where they are."""
 
     def __init__(
         self, spans: Sequence[Span], windows: frozenset[int], dtype: torch.dtype, *, paged: bool = False
     ) -> None:
         self._windows, self._dtype = windows, dtype
         few = [span for span in spans if span.count <= (PAGED_MAX if paged else 1)]
-        self.pieces = [self._chunk(span) for span in spans if span.count > (PAGED_MAX if paged else 1)]
+        many = [span for span in spans if span.count > (PAGED_MAX if paged else 1)]
         self.paged = self._rows(few) if paged and few else None
+        self.chunks = many if paged else []
+        self.pieces = [] if paged else [self._chunk(span) for span in many]
         if few and not paged:
             self.pieces.append(self._together(few))
 
-    def _rows(self, spans: Sequence[Span]) -> _Rows:
+    def _rows(self, spans: Sequence[Span]) -> Rows:
         starts: list[int] = []
         lengths: list[int] = []
         at = 0
@@ -76,7 +78,7 @@ class Plan:
             lengths += range(span.length - span.count + 1, span.length + 1)
             at += span.length
         slots = spans[0].slots if len(spans) == 1 else torch.cat([span.slots for span in spans])
-        return _Rows(
+        return Rows(
             _places([row for span in spans for row in range(span.start, span.start + span.count)]),
             slots.contiguous(),
             torch.tensor(starts, dtype=torch.int32),
@@ -133,10 +135,14 @@ def attend(query: Tensor, keys: Pool, values: Pool, plan: Plan, window: int, ker
     """Answers for [tokens, heads, head] queries from pools of [slots, kv_heads, head]; [tokens, heads * head]."""
     heads, head, kv_heads = query.shape[1], query.shape[2], keys.shape[1]
     own, out = plan.paged, query.new_empty(query.shape[0], heads * head)
-    if own is not None and kernels is not None and isinstance(keys, Tensor) and isinstance(values, Tensor):
-        if own.rows == slice(0, query.shape[0]):
+    if kernels is not None and isinstance(keys, Tensor) and isinstance(values, Tensor):
+        if own is not None and own.rows == slice(0, query.shape[0]):
             return kernels.attend(query, keys, values, own.slots, own.starts, own.lengths, window)
-        out[own.rows] = kernels.attend(query[own.rows], keys, values, own.slots, own.starts, own.lengths, window)
+        if own is not None:
+            out[own.rows] = kernels.attend(query[own.rows], keys, values, own.slots, own.starts, own.lengths, window)
+        for span in plan.chunks:
+            rows = slice(span.start, span.start + span.count)
+            kernels.attend_many(query[rows], keys, values, span.slots, window, out[rows])
     for piece in plan.pieces:
         flat = piece.slots.view(-1)
         shape = (piece.sequences, piece.length, kv_heads, head)

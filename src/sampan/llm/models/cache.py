@@ -7,6 +7,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
+from sampan.llm import pages
 from sampan.llm.config import ModelConfig
 
 SCALE_BYTES = 2
@@ -57,7 +58,7 @@ class Cache:
         shape = (config.layers, slots, config.kv_heads, config.head)
         # Zeros, not empty: rows read as padding must be finite, because 0 * NaN is NaN.
         kept = torch.int8 if rounded else dtype
-        self._tensors = [torch.zeros(shape, dtype=kept, device=device) for _ in range(2)]
+        self._tensors = [_zeros(shape, kept, device) for _ in range(2)]
         if rounded:
             self._tensors += [torch.zeros(shape[:3], dtype=torch.bfloat16, device=device) for _ in range(2)]
         self.keys, self.values = (self._pools(i, dtype) for i in range(2))
@@ -77,3 +78,7 @@ class Cache:
         """Make slots blank."""
         for tensor in self._tensors:
             tensor[:, slots] = 0
+
+
+def _zeros(shape: tuple[int, ...], dtype: torch.dtype, device: torch.device) -> Tensor:
+    return pages.zeros(shape, dtype) if device.type == "cpu" else torch.zeros(shape, dtype=dtype, device=device)

@@ -17,6 +17,8 @@ from sampan.llm.models.layers import Linear
 from sampan.llm.models.mlp import Gated, Mixture, Tweak
 from sampan.llm.models.rope import Rotary
 from sampan.llm.models.steps import Steps, TorchSteps
+from sampan.llm.models.whole import Whole
+from sampan.llm.products import Panels
 
 
 @dataclass(slots=True)
@@ -56,11 +58,16 @@ class Decoder:
         self.rotary = Rotary(config, self.device)
         self.kernels = native.kernels(self.dtype, self.device, config.head)
         self.steps: Steps = self.kernels or TorchSteps()
+        self.whole = Whole.of(self)
 
     def hidden(self, batch: Batch, cache: Cache) -> Tensor:
         """The last layer's normed states, [tokens, hidden]; the batch's keys and values are now in the cache."""
+        native.threads(torch.get_num_threads())
         rotation = self.rotary(batch.positions, batch.lengths, self.dtype)
         x = functional.embedding(batch.tokens, self.embedding)
+        if self.whole is not None and self.whole.takes(batch, cache):
+            assert batch.plan.paged is not None
+            return self.whole(x, rotation, batch.slots, batch.plan.paged, cache)
         steps, eps = self.steps, self.config.norm_eps
         added: Tensor | None = None
         for i, layer in enumerate(self.layers):
@@ -74,6 +81,8 @@ class Decoder:
         """[rows, vocabulary] in float32 (float64 for a float64 model)."""
         if self.head is None:
             raise ValueError("this model has no output head")
+        if isinstance(self.head, Panels):
+            return self.head.exact(hidden)
         out = self.head(hidden)
         return out if out.dtype == torch.float64 else out.float()
 

@@ -8,6 +8,8 @@ import torch
 import torch.nn.functional as functional
 from torch import Tensor
 
+from sampan.llm import products
+
 
 class Linear(Protocol):
     """y = x W^T + b over the last axis of a [rows, in] tensor."""
@@ -51,7 +53,11 @@ class Packed:
 
 def linear(weight: Tensor, bias: Tensor | None = None) -> Linear:
     """The best form for the weight's device and type."""
-    if weight.device.type == "cpu" and weight.dtype == torch.bfloat16 and torch.ops.mkldnn._is_mkldnn_bf16_supported():
+    if weight.device.type != "cpu" or weight.dtype != torch.bfloat16:
+        return Dense(weight, bias)
+    if products.available() and not torch.cpu._is_amx_tile_supported():
+        return products.wide(weight, bias)
+    if torch.ops.mkldnn._is_mkldnn_bf16_supported():
         return Packed(weight, bias)
     return Dense(weight, bias)
 

@@ -19,6 +19,10 @@ class Tweak:
         """`y` with the adapters' part for `x` added; `name` is the fused linear's, such as "3.qkv"."""
         return y
 
+    def rows(self, layer: str, picked: Tensor) -> Tweak:
+        """The same for some of the step's rows, in another order; `layer` begins the names that will be asked for."""
+        return self
+
 
 @dataclass(slots=True)
 class Gated:
@@ -50,12 +54,12 @@ class Mixture:
         weights, picks = logits.softmax(-1, dtype=wide).topk(self.chosen, -1)
         if self.normalise:
             weights = weights / weights.sum(-1, keepdim=True)
-        out = self._routed(x, weights.to(x.dtype), picks, steps)
+        out = self._routed(x, weights.to(x.dtype), picks, tweak, steps)
         if self.shared is not None and self.shared_gate is not None:
             out = out + self.shared_gate(x).sigmoid() * self.shared(x, tweak, steps)
         return out
 
-    def _routed(self, x: Tensor, weights: Tensor, picks: Tensor, steps: Steps) -> Tensor:
+    def _routed(self, x: Tensor, weights: Tensor, picks: Tensor, tweak: Tweak, steps: Steps) -> Tensor:
         """Tokens sorted by expert, so that each expert's weights are read once."""
         out = torch.zeros_like(x)
         flat = picks.view(-1)
@@ -63,12 +67,13 @@ class Mixture:
         rows = order // self.chosen
         counts = torch.bincount(flat, minlength=len(self.experts)).tolist()
         start = 0
-        untouched = Tweak()  # no adapter format addresses single experts
         for expert, count in zip(self.experts, counts, strict=True):
             if count:
                 at = order[start : start + count]
                 mine = rows[start : start + count]
-                answer = expert(x.index_select(0, mine), untouched, steps) * weights.view(-1)[at].unsqueeze(-1)
+                answer = expert(x.index_select(0, mine), tweak.rows(expert.name, mine), steps) * weights.view(-1)[
+                    at
+                ].unsqueeze(-1)
                 out.index_add_(0, mine, answer)
                 start += count
         return out

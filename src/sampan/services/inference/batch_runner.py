@@ -85,12 +85,15 @@ class _Run:
                 state = BatchState.DONE
             await self._finish(state)
         except Fault as fault:
+            if fault.kind is Kind.CONFLICT:
+                return
             # The disk is full or failing, say: the runner looks again soon.
             self._context.log.warning("batch %s has to wait: %s", self._id, fault)
             await asyncio.sleep(LOOK_S)
         except Exception:
             self._context.log.exception("batch %s failed by a mistake of ours", self._id)
-            await self._finish(BatchState.FAILED, ("an error of the server",))
+            with suppress(Fault):
+                await self._finish(BatchState.FAILED, ("an error of the server",))
 
     # --- its row ------------------------------------------------------------------------------------------------------
 
@@ -98,11 +101,18 @@ class _Run:
         with self._context.store.view() as view:
             return find(view, self._account, self._id)
 
+    def _open(self, tx: Transaction) -> rows.BatchRow:
+        """The row, to be changed. Raises Fault(CONFLICT, "batch") if another process has ended the batch."""
+        row = find(tx, self._account, self._id)
+        if row.batch.state in ENDED:
+            raise Fault(Kind.CONFLICT, "batch", "another process ended it")
+        return row
+
     async def _change(self, **changes: object) -> Batch:
         """Change the row; one that is being cancelled stays so."""
 
         def change(tx: Transaction) -> Batch:
-            row = find(tx, self._account, self._id)
+            row = self._open(tx)
             if row.batch.state is BatchState.CANCELLING:
                 changes.pop("state", None)
             row.batch = replace(row.batch, **changes)  # type: ignore[arg-type]
@@ -170,14 +180,17 @@ class _Run:
             known = {rows.entry_number(key) for key, _ in view.scan(prefix, rows.successor(prefix))}
         places = asyncio.Semaphore(LINES_AT_ONCE)
         number = 0
-        async with asyncio.TaskGroup() as group:
-            async for line in lines(files.reading(self._context, self._account, row.batch.input_file)):
-                number += 1
-                if number in known:
-                    continue
-                await places.acquire()
-                task = group.create_task(self._answer_line(row, number, line))
-                task.add_done_callback(lambda _: places.release())
+        try:
+            async with asyncio.TaskGroup() as group:
+                async for line in lines(files.reading(self._context, self._account, row.batch.input_file)):
+                    number += 1
+                    if number in known:
+                        continue
+                    await places.acquire()
+                    task = group.create_task(self._answer_line(row, number, line))
+                    task.add_done_callback(lambda _: places.release())
+        except ExceptionGroup as several:
+            raise several.exceptions[0] from None  # one that could not be written is like another
 
     async def _answer_line(self, row: rows.BatchRow, number: int, line: bytes) -> None:
         context, door = self._context, self._context.doors[row.batch.door]
@@ -240,7 +253,7 @@ class _Run:
             raise
 
         def change(tx: Transaction) -> None:
-            row = find(tx, self._account, self._id)
+            row = self._open(tx)
             for intake in made:
                 intake.put(tx)
             row.batch = replace(

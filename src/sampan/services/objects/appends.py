@@ -31,7 +31,7 @@ async def append_object(context: Context, caller: Caller, command: AppendObject)
         row = _appendable(tx, bucket, command)
         staged.commit(tx)
         if row is None:
-            row = object_row(caller.account, now_ms, command.meta, dict(command.tags), Form.APPENDABLE)
+            row = object_row(bucket, caller.account, now_ms, command.meta, dict(command.tags), Form.APPENDABLE)
             _add(tx, context, row, staged, now_ms)
             return written(row, versions.install(tx, context, bucket, command.key, row))
         size_before = row.size

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from sampan.services.objects.values import StorageClass
+from sampan.services.objects.values import Acl, Meta
 
 
 def versioned(action: str, version: str | None) -> str:
@@ -12,9 +12,12 @@ def versioned(action: str, version: str | None) -> str:
     return action if version is None else f"{action}Version"
 
 
-def written(path: str, tags: Mapping[str, str] | None) -> tuple[tuple[str, str], ...]:
-    """What it takes to write an object: tags that come with it are a permission of their own, as in both clouds."""
-    return (("objects:PutObject", path), ("objects:PutObjectTags", path)) if tags else (("objects:PutObject", path),)
+def written(path: str, tags: Mapping[str, str] | None, acl: Acl | None) -> tuple[tuple[str, str], ...]:
+    """What it takes to write an object: tags and an ACL that come with it are permissions of their own."""
+    pairs: tuple[tuple[str, str], ...] = (("objects:PutObject", path),)
+    if tags:
+        pairs += (("objects:PutObjectTags", path),)
+    return pairs if acl is None else (*pairs, ("objects:PutObjectAcl", path))
 
 
 def asked_listing(prefix: str, delimiter: str, limit: int) -> dict[str, tuple[str, ...]]:
@@ -30,6 +33,11 @@ def asked_version(version: str | None) -> dict[str, tuple[str, ...]]:
     return {} if version is None else {"objects:version": (version,)}
 
 
-def asked_class(storage_class: StorageClass) -> dict[str, tuple[str, ...]]:
-    """The storage class that an object is to have."""
-    return {"objects:storage-class": (str(storage_class),)}
+def asked_acl(acl: Acl | None) -> dict[str, tuple[str, ...]]:
+    """The ACL that something is to be given; none that is not."""
+    return {} if acl is None else {"objects:acl": (str(acl),)}
+
+
+def asked_class(meta: Meta) -> dict[str, tuple[str, ...]]:
+    """The storage class that an object is to have, where its writer says so."""
+    return {} if meta.class_of_bucket else {"objects:storage-class": (str(meta.storage_class),)}

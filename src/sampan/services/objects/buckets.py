@@ -10,8 +10,9 @@ from sampan.kernel.fault import Fault, Kind
 from sampan.kernel.ports import Transaction
 from sampan.services.objects import rows
 from sampan.services.objects.content import release
-from sampan.services.objects.context import Context, bucket_named, check_tags, find_bucket
+from sampan.services.objects.context import Context, bucket_named, check_acl, check_tags, find_bucket
 from sampan.services.objects.model import (
+    Acl,
     BucketInfo,
     BucketPage,
     BucketStat,
@@ -49,7 +50,10 @@ def check_name(name: str) -> None:
 
 def bucket_info(row: rows.BucketRow) -> BucketInfo:
     """A bucket's row as callers see it."""
-    return BucketInfo(row.name, row.owner, row.created_ms, row.places, row.versioning, row.note, row.acl)
+    return BucketInfo(
+        row.name, row.owner, row.created_ms, row.places, row.versioning, row.note, row.acl, row.block, row.ownership,
+        row.storage_class,
+    )  # fmt: skip
 
 
 async def create_bucket(context: Context, caller: Caller, command: CreateBucket) -> BucketInfo:
@@ -67,7 +71,13 @@ async def create_bucket(context: Context, caller: Caller, command: CreateBucket)
         Versioning.NEVER,
         dict(command.note),
         {},
+        acl=command.acl,
+        acl_of_objects=command.objects,
+        ownership=command.ownership,
+        storage_class=command.storage_class,
     )
+    if command.acl is not Acl.PRIVATE:
+        check_acl(row, command.acl)
 
     def change(tx: Transaction) -> BucketInfo:
         found = tx.get(rows.bucket(row.name))

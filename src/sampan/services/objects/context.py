@@ -13,7 +13,7 @@ from sampan.kernel.ports import Blobs, Chance, Clock, Digests, Store, View
 from sampan.kernel.remembered import Remembered
 from sampan.services.identity.model import Language
 from sampan.services.objects import rows
-from sampan.services.objects.model import BucketCommand, Meta
+from sampan.services.objects.model import Acl, BucketCommand, Meta, Ownership, StorageClass
 
 BUCKETS_REMEMBERED_MAX = 1024  # about 1 MB
 OBJECTS_REMEMBERED_MAX = 4096  # about 6 MB; rows, not bytes
@@ -67,6 +67,24 @@ def check_place(row: rows.BucketRow, place: Place | None) -> None:
     expected = row.places.get(place.cloud)
     if expected is not None and expected != place.region:
         raise Fault(Kind.INVALID, "region", bucket=row.name, expected=expected, given=place.region)
+
+
+def check_acl(row: rows.BucketRow, acl: Acl | None) -> None:
+    """Whether the bucket lets itself or one of its objects be given this ACL; None asks for nothing.
+
+    Raises CONFLICT "acl" where ACLs do not count, DENIED "public access" where they may not be public.
+    """
+    if acl is None:
+        return
+    if row.ownership is Ownership.ENFORCED:
+        raise Fault(Kind.CONFLICT, "acl", bucket=row.name)
+    if acl is not Acl.PRIVATE and row.block is not None and row.block.refuse_acls:
+        raise Fault(Kind.DENIED, "public access", bucket=row.name)
+
+
+def class_of(row: rows.BucketRow, meta: Meta) -> StorageClass:
+    """The storage class that an object of this bucket is written with."""
+    return row.storage_class if meta.class_of_bucket else meta.storage_class
 
 
 def check_key(key: str) -> None:

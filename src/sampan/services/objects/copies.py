@@ -9,9 +9,19 @@ from sampan.kernel.ports import Transaction, View
 from sampan.services.objects import rows, versions
 from sampan.services.objects.conditions import check_source, check_write
 from sampan.services.objects.content import Flow, pieces, retain
-from sampan.services.objects.context import Context, bucket_named, check_key, check_meta, check_tags, find_bucket
+from sampan.services.objects.context import (
+    Context,
+    bucket_named,
+    check_acl,
+    check_key,
+    check_meta,
+    check_tags,
+    find_bucket,
+)
 from sampan.services.objects.model import ChecksumType, CopyObject, Form, Source, StorageClass, Versioning, Written
 from sampan.services.objects.objects import follow, written
+
+_STANDARD = StorageClass.STANDARD
 
 
 def find_source(view: View, source: Source) -> tuple[rows.ObjectRow, str | None]:
@@ -49,7 +59,8 @@ async def copy_object(context: Context, caller: Caller, command: CopyObject) -> 
         if source.size > limits.PUT_BYTES_MAX:
             raise Fault(Kind.TOO_LARGE, "object", size=source.size, size_max=limits.PUT_BYTES_MAX)
         check_write(command.condition, versions.current(tx, bucket, command.key), command.key, command.forbid_overwrite)
-        row = _copy(source, command, caller.account, now_ms)
+        check_acl(bucket, command.acl)
+        row = _copy(bucket, source, command, caller.account, now_ms)
         if computed is not None and command.checksum is not None and computed[0] == source.order:
             row.checksums = {command.checksum: computed[1]}
             row.checksum_type = ChecksumType.FULL
@@ -59,7 +70,9 @@ async def copy_object(context: Context, caller: Caller, command: CopyObject) -> 
     return await context.store.write(change)
 
 
-def _copy(source: rows.ObjectRow, command: CopyObject, account: str, now_ms: int) -> rows.ObjectRow:
+def _copy(
+    bucket: rows.BucketRow, source: rows.ObjectRow, command: CopyObject, account: str, now_ms: int
+) -> rows.ObjectRow:
     row = rows.ObjectRow(
         version="",
         order=0,
@@ -73,13 +86,14 @@ def _copy(source: rows.ObjectRow, command: CopyObject, account: str, now_ms: int
         content_type=source.content_type,
         headers=source.headers,
         user=source.user,
-        storage_class=command.storage_class or StorageClass.STANDARD,
+        storage_class=command.storage_class or (bucket.storage_class if command.class_of_bucket else _STANDARD),
         note=source.note,
         crc64=source.crc64,
         checksums=source.checksums,
         checksum_type=source.checksum_type,
         parts=source.parts,
         tags=source.tags if command.tags is None else dict(command.tags),
+        acl=command.acl,  # the source's is never copied: S3 and OSS both
     )
     if command.meta is not None:
         row.content_type = command.meta.content_type

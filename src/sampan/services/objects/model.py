@@ -1,6 +1,7 @@
 """The vocabulary of objects: commands in, values out. One noun for every dialect, in words of no vendor.
 
-The values are in `values`, and can all be had from here: this is what dialects import.
+The values are in `values`, the commands about access in `access_commands`, and all can be had from here: this is what
+dialects import.
 """
 
 from __future__ import annotations
@@ -16,10 +17,22 @@ from sampan.kernel.names import Place
 from sampan.services.identity.model import Document as Document
 from sampan.services.identity.model import Language as Language
 from sampan.services.identity.model import asked_tags
-from sampan.services.objects.asking import asked_class, asked_listing, asked_version, versioned, written
+from sampan.services.objects.access_commands import DeleteBucketPolicy as DeleteBucketPolicy
+from sampan.services.objects.access_commands import GetBucketAcl as GetBucketAcl
+from sampan.services.objects.access_commands import GetBucketPolicy as GetBucketPolicy
+from sampan.services.objects.access_commands import GetBucketPolicyStatus as GetBucketPolicyStatus
+from sampan.services.objects.access_commands import PutBucketAcl as PutBucketAcl
+from sampan.services.objects.access_commands import PutBucketBlock as PutBucketBlock
+from sampan.services.objects.access_commands import PutBucketOwnership as PutBucketOwnership
+from sampan.services.objects.access_commands import PutBucketPolicy as PutBucketPolicy
+from sampan.services.objects.access_commands import PutObjectAcl as PutObjectAcl
+from sampan.services.objects.asking import asked_acl, asked_class, asked_listing, asked_version, versioned, written
+from sampan.services.objects.bases import BucketCommand as BucketCommand
+from sampan.services.objects.bases import ObjectCommand as ObjectCommand
 from sampan.services.objects.values import NO_CONDITION as NO_CONDITION
 from sampan.services.objects.values import NULL_VERSION as NULL_VERSION
 from sampan.services.objects.values import Acl as Acl
+from sampan.services.objects.values import Block as Block
 from sampan.services.objects.values import BucketInfo as BucketInfo
 from sampan.services.objects.values import BucketPage as BucketPage
 from sampan.services.objects.values import BucketStat as BucketStat
@@ -32,6 +45,7 @@ from sampan.services.objects.values import Meta as Meta
 from sampan.services.objects.values import ObjectInfo as ObjectInfo
 from sampan.services.objects.values import ObjectPage as ObjectPage
 from sampan.services.objects.values import Outcome as Outcome
+from sampan.services.objects.values import Ownership as Ownership
 from sampan.services.objects.values import PartInfo as PartInfo
 from sampan.services.objects.values import PartPage as PartPage
 from sampan.services.objects.values import Range as Range
@@ -54,6 +68,10 @@ FAULTS: frozenset[tuple[Kind, str]] = frozenset(
         (Kind.INVALID, "region"),  # facts: expected, given, bucket
         (Kind.MISSING, "bucket tags"),
         (Kind.MISSING, "bucket policy"),
+        (Kind.MISSING, "public access block"),
+        (Kind.MISSING, "ownership controls"),
+        (Kind.DENIED, "public access"),  # an ACL or a policy that would open the bucket, which its block refuses
+        (Kind.CONFLICT, "acl"),  # ACLs do not count in this bucket
         (Kind.INVALID, "policy document"),  # facts: where (a JSON pointer)
         (Kind.TOO_LARGE, "policy document"),
         (Kind.INVALID, "tags"),
@@ -89,28 +107,6 @@ FAULTS: frozenset[tuple[Kind, str]] = frozenset(
 )
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class BucketCommand(Command):
-    """A command on one bucket. `place` is the region that the caller's request names, if it names any: the service
-    refuses one that is not the bucket's own in that cloud (INVALID, "region")."""
-
-    bucket: str
-    place: Place | None = None
-
-    def touches(self) -> tuple[tuple[str, str], ...]:
-        return ((self.action, self.bucket),)
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ObjectCommand(BucketCommand):
-    """A command on one object."""
-
-    key: str
-
-    def touches(self) -> tuple[tuple[str, str], ...]:
-        return ((self.action, f"{self.bucket}/{self.key}"),)
-
-
 # --- buckets ---------------------------------------------------------------------------------------------------------
 
 
@@ -120,6 +116,17 @@ class CreateBucket(BucketCommand):
 
     action: ClassVar[str] = "objects:CreateBucket"
     note: Mapping[str, str] = field(default_factory=dict)
+    acl: Acl = Acl.PRIVATE
+    objects: bool = False  # the ACL is for the bucket's objects, too
+    ownership: Ownership | None = None
+    storage_class: StorageClass = StorageClass.STANDARD  # of objects whose writer leaves it to the bucket
+
+    def touches(self) -> tuple[tuple[str, str], ...]:
+        made = (self.action, self.bucket)
+        return (made,) if self.acl is Acl.PRIVATE else (made, ("objects:PutBucketAcl", self.bucket))
+
+    def context(self) -> Mapping[str, tuple[str, ...]]:
+        return asked_acl(None if self.acl is Acl.PRIVATE else self.acl)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -188,45 +195,6 @@ class GetBucketTags(BucketCommand):
     action: ClassVar[str] = "objects:GetBucketTags"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class PutBucketPolicy(BucketCommand):
-    """Who may do what with the bucket and its objects, besides what the callers' own policies say. -> None."""
-
-    action: ClassVar[str] = "objects:PutBucketPolicy"
-    document: Document
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class GetBucketPolicy(BucketCommand):
-    """-> Document; MISSING "bucket policy" when there is none."""
-
-    action: ClassVar[str] = "objects:GetBucketPolicy"
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class DeleteBucketPolicy(BucketCommand):
-    """Deleting what is not there is fine. -> None."""
-
-    action: ClassVar[str] = "objects:DeleteBucketPolicy"
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class PutBucketAcl(BucketCommand):
-    """One of the canned ACLs. `objects`: it is for the bucket's objects, too (OSS); else for the bucket itself alone,
-    its listing (S3, where each object has an ACL of its own). -> None."""
-
-    action: ClassVar[str] = "objects:PutBucketAcl"
-    acl: Acl
-    objects: bool
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class GetBucketAcl(BucketCommand):
-    """-> BucketInfo, which has the ACL."""
-
-    action: ClassVar[str] = "objects:GetBucketAcl"
-
-
 # --- objects ---------------------------------------------------------------------------------------------------------
 
 
@@ -243,10 +211,10 @@ class PutObject(ObjectCommand):
     forbid_overwrite: bool = False  # EXISTS "object" instead of UNMET
 
     def touches(self) -> tuple[tuple[str, str], ...]:
-        return written(f"{self.bucket}/{self.key}", self.tags)
+        return written(f"{self.bucket}/{self.key}", self.tags, self.meta.acl)
 
     def context(self) -> Mapping[str, tuple[str, ...]]:
-        return {**asked_class(self.meta.storage_class), **asked_tags(self.tags)}
+        return {**asked_class(self.meta), **asked_tags(self.tags), **asked_acl(self.meta.acl)}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -324,18 +292,20 @@ class CopyObject(ObjectCommand):
     source_condition: Condition = NO_CONDITION
     checksum: str | None = None
     forbid_overwrite: bool = False
+    acl: Acl | None = None  # the copy's own; the source's is not copied
+    class_of_bucket: bool = False  # without `storage_class`, the bucket's is taken
 
     def touches(self) -> tuple[tuple[str, str], ...]:
-        return (
-            *written(f"{self.bucket}/{self.key}", self.tags),
-            (versioned(HeadObject.action, self.source.version), f"{self.source.bucket}/{self.source.key}"),
-        )
+        write, *more = written(f"{self.bucket}/{self.key}", self.tags, self.acl)
+        source = f"{self.source.bucket}/{self.source.key}"
+        return (write, (versioned(HeadObject.action, self.source.version), source), *more)
 
     def context(self) -> Mapping[str, tuple[str, ...]]:
         return {
             "objects:copy-source": (f"{self.source.bucket}/{self.source.key}",),
-            **asked_class(self.storage_class or StorageClass.STANDARD),
+            **asked_class(Meta(storage_class=self.storage_class or StorageClass.STANDARD)),
             **asked_tags(self.tags or {}),
+            **asked_acl(self.acl),
         }
 
 
@@ -415,10 +385,10 @@ class AppendObject(ObjectCommand):
     tags: Mapping[str, str] = field(default_factory=dict)
 
     def touches(self) -> tuple[tuple[str, str], ...]:
-        return written(f"{self.bucket}/{self.key}", self.tags)
+        return written(f"{self.bucket}/{self.key}", self.tags, self.meta.acl)
 
     def context(self) -> Mapping[str, tuple[str, ...]]:
-        return {**asked_class(self.meta.storage_class), **asked_tags(self.tags)}
+        return {**asked_class(self.meta), **asked_tags(self.tags), **asked_acl(self.meta.acl)}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -432,10 +402,10 @@ class PutSymlink(ObjectCommand):
     forbid_overwrite: bool = False
 
     def touches(self) -> tuple[tuple[str, str], ...]:
-        return written(f"{self.bucket}/{self.key}", self.tags)
+        return written(f"{self.bucket}/{self.key}", self.tags, self.meta.acl)
 
     def context(self) -> Mapping[str, tuple[str, ...]]:
-        return {**asked_class(self.meta.storage_class), **asked_tags(self.tags)}
+        return {**asked_class(self.meta), **asked_tags(self.tags), **asked_acl(self.meta.acl)}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -465,10 +435,10 @@ class CreateUpload(ObjectCommand):
     forbid_overwrite: bool = False
 
     def touches(self) -> tuple[tuple[str, str], ...]:
-        return written(f"{self.bucket}/{self.key}", self.tags)
+        return written(f"{self.bucket}/{self.key}", self.tags, self.meta.acl)
 
     def context(self) -> Mapping[str, tuple[str, ...]]:
-        return {**asked_class(self.meta.storage_class), **asked_tags(self.tags)}
+        return {**asked_class(self.meta), **asked_tags(self.tags), **asked_acl(self.meta.acl)}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -523,6 +493,13 @@ class CompleteUpload(ObjectCommand):
     size: int | None = None
     condition: Condition = NO_CONDITION
     forbid_overwrite: bool = False
+    acl: Acl | None = None  # None: what the upload was created with
+
+    def touches(self) -> tuple[tuple[str, str], ...]:
+        return written(f"{self.bucket}/{self.key}", None, self.acl)
+
+    def context(self) -> Mapping[str, tuple[str, ...]]:
+        return asked_acl(self.acl)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

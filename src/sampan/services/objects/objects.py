@@ -12,7 +12,16 @@ from sampan.kernel.ports import Store, Transaction, View
 from sampan.services.objects import rows, versions
 from sampan.services.objects.conditions import check_read, check_write, span
 from sampan.services.objects.content import Flow, Piece, Staged, pieces, take_in, write_staged
-from sampan.services.objects.context import Context, check_key, check_meta, check_place, check_tags, find_bucket
+from sampan.services.objects.context import (
+    Context,
+    check_acl,
+    check_key,
+    check_meta,
+    check_place,
+    check_tags,
+    class_of,
+    find_bucket,
+)
 from sampan.services.objects.model import (
     Deleted,
     DeleteObject,
@@ -33,8 +42,11 @@ from sampan.services.objects.model import (
 _TRIES = 3  # a reader may find a row whose blob was replaced and removed a moment later; then the row is new, too
 
 
-def object_row(caller_account: str, now_ms: int, meta: Meta, tags: dict[str, str], form: Form) -> rows.ObjectRow:
-    """A row with what the writer said; the bytes are filled in by `fill`."""
+def object_row(
+    bucket: rows.BucketRow, caller_account: str, now_ms: int, meta: Meta, tags: dict[str, str], form: Form
+) -> rows.ObjectRow:
+    """A row with what the writer said; the bytes are filled in by `fill`. Raises as `check_acl`."""
+    check_acl(bucket, meta.acl)
     return rows.ObjectRow(
         version="",
         order=0,
@@ -44,9 +56,10 @@ def object_row(caller_account: str, now_ms: int, meta: Meta, tags: dict[str, str
         content_type=meta.content_type,
         headers=dict(meta.headers),
         user=dict(meta.user),
-        storage_class=meta.storage_class,
+        storage_class=class_of(bucket, meta),
         note=dict(meta.note),
         tags=tags,
+        acl=meta.acl,
     )
 
 
@@ -79,7 +92,8 @@ async def put_object(context: Context, caller: Caller, command: PutObject) -> Wr
         if _conditional(command):
             existing = versions.current(tx, bucket, command.key)
             check_write(command.condition, existing, command.key, command.forbid_overwrite)
-        row = object_row(caller.account, context.clock.now_ms(), command.meta, dict(command.tags), Form.NORMAL)
+        now_ms = context.clock.now_ms()
+        row = object_row(bucket, caller.account, now_ms, command.meta, dict(command.tags), Form.NORMAL)
         fill(row, staged)
         staged.commit(tx)
         return written(row, versions.install(tx, context, bucket, command.key, row))
@@ -96,9 +110,11 @@ def _refuse_early(context: Context, command: PutObject) -> None:
     known = context.buckets.find(rows.bucket(command.bucket)) if command.bucket.isascii() else None
     if known is not None and not _conditional(command):
         check_place(known, command.place)
+        check_acl(known, command.meta.acl)
         return
     with context.store.view() as view:
         bucket = find_bucket(view, command)
+        check_acl(bucket, command.meta.acl)
         if _conditional(command):
             row = versions.current(view, bucket, command.key)
             check_write(command.condition, row, command.key, command.forbid_overwrite)

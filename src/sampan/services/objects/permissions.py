@@ -1,146 +1,170 @@
-"""Who may use a bucket besides its owner: its policy and its ACL, and what the guard is told of them."""
+"""Buckets and objects as the guard asks for them: whose they are, and whom policies and ACLs let in."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import replace
+from functools import partial
 
 from sampan.kernel.caller import Caller
 from sampan.kernel.command import Command
-from sampan.kernel.fault import Fault, Kind
-from sampan.kernel.policy import (
-    Effect,
-    Named,
-    Owned,
-    PrincipalPattern,
-    Purpose,
-    ResourcePattern,
-    Statement,
-)
-from sampan.kernel.ports import Transaction
+from sampan.kernel.fault import Fault
+from sampan.kernel.policy import ANY, Effect, Named, Owned, PrincipalPattern, ResourcePattern, Ruleset, Statement
 from sampan.kernel.remembered import Remembered
 from sampan.kernel.ruleset import Compiled
 from sampan.services.identity.model import Document
-from sampan.services.objects import rows
-from sampan.services.objects.buckets import bucket_info
-from sampan.services.objects.context import BUCKETS_REMEMBERED_MAX, Context, find_bucket
+from sampan.services.objects import rows, versions
+from sampan.services.objects.access import read_policy
+from sampan.services.objects.context import BUCKETS_REMEMBERED_MAX, Context
 from sampan.services.objects.model import (
     Acl,
-    BucketInfo,
+    Block,
+    CopyObject,
+    CopyPart,
     DeleteBucketPolicy,
-    GetBucketAcl,
+    DeleteObjects,
+    Form,
     GetBucketPolicy,
-    PutBucketAcl,
+    GetSymlink,
+    Ownership,
     PutBucketPolicy,
 )
+from sampan.services.objects.public import is_public
 
 _LISTING = frozenset({"objects:ListObjects", "objects:ListVersions", "objects:ListUploads", "objects:HeadBucket"})
 _READING = frozenset({"objects:GetObject", "objects:GetObjectVersion"})
 _WRITING = frozenset({"objects:PutObject", "objects:DeleteObject", "objects:AbortUpload"})
 # A policy may shut out its own writer: the owner's root can always mend that (S3 User Guide, bucket policies).
 _MENDING = frozenset({PutBucketPolicy.action, GetBucketPolicy.action, DeleteBucketPolicy.action})
+_OPEN = Block()
 
 
-async def put_bucket_policy(context: Context, caller: Caller, command: PutBucketPolicy) -> None:
-    def change(tx: Transaction) -> None:
-        row = find_bucket(tx, command)
-        _read(context, row, command.document)
-        row.policy = (command.document.language, command.document.text)
-        tx.put(rows.bucket(row.name), rows.encode(row))
+class _Bucket:
+    """A bucket's row, and what follows from it for as long as it does not change."""
 
-    await context.store.write(change)
+    __slots__ = ("_named", "by_acl", "owned", "row")
 
+    def __init__(self, context: Context, row: rows.BucketRow) -> None:
+        self.row = row
+        self._named: list[Named] = []
+        if row.policy is not None:
+            found = read_policy(context, row, Document(*row.policy))
+            self._named.append(Named("bucket", found))
+            if (row.block or _OPEN).restrict and is_public(found):
+                self._named.append(Named("block", (_others_denied(row),)))
+        # With an ACL of its own, an object is no matter of the bucket's.
+        self.by_acl = {acl: self._compiled(object_statements(row, acl)) for acl in Acl}
+        tags = {f"resource-tag/{name.lower()}": (value,) for name, value in row.tags.items()}
+        self.owned = Owned(row.owner, self._compiled(statements(row)), context=tags)
 
-async def get_bucket_policy(context: Context, caller: Caller, command: GetBucketPolicy) -> Document:
-    with context.store.view() as view:
-        policy = find_bucket(view, command).policy
-    if policy is None:
-        raise Fault(Kind.MISSING, "bucket policy", bucket=command.bucket)
-    return Document(*policy)
-
-
-async def delete_bucket_policy(context: Context, caller: Caller, command: DeleteBucketPolicy) -> None:
-    def change(tx: Transaction) -> None:
-        row = find_bucket(tx, command)
-        row.policy = None
-        tx.put(rows.bucket(row.name), rows.encode(row))
-
-    await context.store.write(change)
-
-
-async def put_bucket_acl(context: Context, caller: Caller, command: PutBucketAcl) -> None:
-    def change(tx: Transaction) -> None:
-        row = find_bucket(tx, command)
-        row.acl, row.acl_of_objects = command.acl, command.objects
-        tx.put(rows.bucket(row.name), rows.encode(row))
-
-    await context.store.write(change)
-
-
-async def get_bucket_acl(context: Context, caller: Caller, command: GetBucketAcl) -> BucketInfo:
-    with context.store.view() as view:
-        return bucket_info(find_bucket(view, command))
-
-
-# --- for the guard ----------------------------------------------------------------------------------------------------
+    def _compiled(self, acl: Iterable[Statement]) -> Ruleset | None:
+        ignored = self.row.ownership is Ownership.ENFORCED or (self.row.block or _OPEN).ignore_acls
+        found = () if ignored else tuple(acl)
+        named = [Named("acl", found), *self._named] if found else self._named
+        return Compiled(named) if named else None
 
 
 class Permissions:
-    """Buckets as the guard asks for them, each compiled once for as long as its row does not change."""
+    """What the guard is told, each bucket compiled once for as long as its row does not change."""
 
     def __init__(self, context: Context) -> None:
         self._context = context
-        self._buckets = Remembered(context.store, self._read, BUCKETS_REMEMBERED_MAX)
+        self._buckets = Remembered(
+            context.store, lambda _, raw: _Bucket(context, rows.decode_bucket(raw)), BUCKETS_REMEMBERED_MAX
+        )
 
     def owned(self, caller: Caller, command: Command, path: str) -> Owned | None:
         """The bucket of a path, or None if there is none."""
         name = path.partition("/")[0]
         if not name or not name.isascii():
             return None
-        found = self._buckets.find(rows.bucket(name))
-        if found is None or found.policy is None or command.action not in _MENDING:
-            return found
-        mending = caller.kind == "root" and caller.account == found.owner
-        return replace(found, policy=None) if mending else found
+        bucket = self._buckets.find(rows.bucket(name))
+        if bucket is None:
+            return None
+        own = caller.kind == "root" and caller.account == bucket.row.owner
+        if own and (bucket.owned.policy is None or command.action in _MENDING):
+            # Nobody has anything to say to the owner's root, then: not even an object.
+            return bucket.owned if bucket.owned.policy is None else replace(bucket.owned, policy=None)
+        return replace(bucket.owned, each=partial(self._each, bucket, command))
 
-    def _read(self, _: bytes, raw: bytes) -> Owned:
-        row = rows.decode_bucket(raw)
-        policies = [Named("acl", tuple(statements(row)))] if row.acl is not Acl.PRIVATE else []
-        if row.policy is not None:
-            policies.append(Named("bucket", _read(self._context, row, Document(*row.policy))))
-        tags = {f"resource-tag/{name.lower()}": (value,) for name, value in row.tags.items()}
-        return Owned(row.owner, Compiled(policies) if policies else None, context=tags)
+    def _each(self, bucket: _Bucket, command: Command, action: str, path: str) -> Owned:
+        """An object, there or not, or the bucket itself."""
+        key = path.partition("/")[2]
+        row = self._row(bucket, command, action, key) if key else None
+        if row is None or (row.acl is None and not row.tags and row.form is not Form.SYMLINK):
+            return bucket.owned
+        policy = bucket.owned.policy if row.acl is None else bucket.by_acl[row.acl]
+        context = bucket.owned.context
+        if row.tags:
+            context = {**context, **{f"objects:tag/{name.lower()}": (value,) for name, value in row.tags.items()}}
+        return replace(bucket.owned, policy=policy, context=context, also=tuple(_also(command, action, path, row)))
+
+    def _row(self, bucket: _Bucket, command: Command, action: str, key: str) -> rows.ObjectRow | None:
+        """The version that the command is about."""
+        version = _version(command, action, key)
+        try:
+            if version is None:
+                return self._context.objects.find(rows.current(bucket.row.id, key))
+            with self._context.store.view() as view:
+                return versions.find(view, bucket.row, key, version)[0]
+        except (Fault, UnicodeEncodeError):
+            return None  # for the service to say
+
+
+def _version(command: Command, action: str, key: str) -> str | None:
+    if isinstance(command, CopyObject | CopyPart):
+        return command.source.version if action in _READING else None
+    if isinstance(command, DeleteObjects):
+        named = (target.version for target in command.targets if target.key == key and target.version is not None)
+        return next(named, None) if action.endswith("Version") else None
+    return getattr(command, "version", None)
+
+
+def _also(command: Command, action: str, path: str, row: rows.ObjectRow) -> Iterator[tuple[str, str]]:
+    """Who reads a link reads its target; who copies an object and says nothing of tags copies them, too."""
+    if action not in _READING:
+        return
+    if row.form is Form.SYMLINK and row.target is not None and not isinstance(command, GetSymlink):
+        yield "objects:GetObject", f"{path.partition('/')[0]}/{row.target}"
+    if isinstance(command, CopyObject) and command.tags is None and row.tags:
+        yield "objects:GetObjectTags" + action.removeprefix("objects:GetObject"), path
+        yield "objects:PutObjectTags", f"{command.bucket}/{command.key}"
+
+
+# --- ACLs as a policy would say them ----------------------------------------------------------------------------------
 
 
 def statements(row: rows.BucketRow) -> Iterable[Statement]:
-    """A bucket's ACL as a policy would say it."""
+    """What a bucket's ACL allows."""
     if row.acl is Acl.PRIVATE:
         return
-    who = PrincipalPattern("account", "*") if row.acl is Acl.AUTHENTICATED_READ else PrincipalPattern("any")
-    actions = set(_LISTING)
-    writes = _WRITING if row.acl is Acl.PUBLIC_READ_WRITE else frozenset()
-    yield _allow(who, frozenset(actions), row, row.name)
-    objects = writes | (_READING if row.acl_of_objects else frozenset())
-    if objects:
-        yield _allow(who, objects, row, f"{row.name}/*")
+    yield _allow(row, row.acl, _LISTING, row.name)
+    actions = _WRITING if row.acl is Acl.PUBLIC_READ_WRITE else frozenset()
+    if row.acl_of_objects:
+        actions |= _READING
+    if actions:
+        yield _allow(row, row.acl, actions, f"{row.name}/*")
 
 
-def _allow(who: PrincipalPattern, actions: frozenset[str], row: rows.BucketRow, path: str) -> Statement:
+def object_statements(row: rows.BucketRow, acl: Acl) -> Iterable[Statement]:
+    """What an object's own ACL allows. The bucket's is still good for writing where it speaks of the bucket alone: to
+    write into a bucket is a matter of the bucket in S3, whatever is there."""
+    path = f"{row.name}/*"
+    if acl is not Acl.PRIVATE:
+        yield _allow(row, acl, _READING | (_WRITING if acl is Acl.PUBLIC_READ_WRITE else frozenset()), path)
+    if row.acl is Acl.PUBLIC_READ_WRITE and not row.acl_of_objects:
+        yield _allow(row, row.acl, _WRITING, path)
+
+
+def _allow(row: rows.BucketRow, acl: Acl, actions: frozenset[str], path: str) -> Statement:
+    who = PrincipalPattern("account", ANY) if acl is Acl.AUTHENTICATED_READ else PrincipalPattern("any")
     return Statement(
-        Effect.ALLOW, actions, (ResourcePattern("objects", row.owner, path),), principals=(who,), sid=str(row.acl)
+        Effect.ALLOW, actions, (ResourcePattern("objects", row.owner, path),), principals=(who,), sid=str(acl)
     )
 
 
-def _read(context: Context, row: rows.BucketRow, document: Document) -> tuple[Statement, ...]:
-    """Raises INVALID | TOO_LARGE "policy document", also for what speaks of other buckets."""
-    reader = context.readers.get(document.language)
-    if reader is None:
-        raise Fault(Kind.INVALID, "policy document", f"no policies are read in {document.language}", where="")
-    found = reader.read(document.text, Purpose.RESOURCE, row.owner)
-    for index, statement in enumerate(found):
-        for pattern in statement.resources:
-            if pattern.path.partition("/")[0] != row.name:
-                where = f"/Statement/{index}/Resource"
-                why = f"a policy of {row.name} speaks of that bucket and its objects alone"
-                raise Fault(Kind.INVALID, "policy document", why, where=where)
-    return found
+def _others_denied(row: rows.BucketRow) -> Statement:
+    """Nobody of another account, and nobody at all: what a bucket with a public policy is restricted to."""
+    everything = tuple(ResourcePattern("objects", row.owner, path) for path in (row.name, f"{row.name}/*"))
+    mine = PrincipalPattern("account", row.owner)
+    return Statement(Effect.DENY, frozenset({ANY}), everything, principals=(mine,), but_principals=True, sid="block")

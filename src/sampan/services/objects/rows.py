@@ -33,7 +33,7 @@ from typing import Any, TypeVar
 import msgspec
 
 from sampan.services.identity.model import Language
-from sampan.services.objects.values import Acl, ChecksumType, Form, StorageClass, Versioning
+from sampan.services.objects.values import Acl, Block, ChecksumType, Form, Ownership, StorageClass, Versioning
 
 MAX_ORDER = (1 << 64) - 1
 _ORDER_BITS_OF_A_MS = 20
@@ -51,6 +51,9 @@ class BucketRow(msgspec.Struct, array_like=True, gc=False):
     policy: tuple[Language, str] | None = None
     acl: Acl = Acl.PRIVATE
     acl_of_objects: bool = False
+    block: Block | None = None
+    ownership: Ownership | None = None
+    storage_class: StorageClass = StorageClass.STANDARD
 
 
 class StatRow(msgspec.Struct, array_like=True, gc=False):
@@ -90,6 +93,7 @@ class ObjectRow(msgspec.Struct, array_like=True, gc=False):
     parts: int = 0
     tags: dict[str, str] = {}
     target: str | None = None
+    acl: Acl | None = None
 
 
 class UploadRow(msgspec.Struct, array_like=True, gc=False):
@@ -105,6 +109,7 @@ class UploadRow(msgspec.Struct, array_like=True, gc=False):
     tags: dict[str, str]
     checksum: str | None
     checksum_type: ChecksumType
+    acl: Acl | None = None
 
 
 class PartRow(msgspec.Struct, array_like=True, gc=False):

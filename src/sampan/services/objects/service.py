@@ -13,6 +13,7 @@ from sampan.kernel.policy import Owned, Reader
 from sampan.kernel.ports import Blobs, Chance, Clock, Digests, Store
 from sampan.services.identity.model import Language
 from sampan.services.objects import (
+    access,
     appends,
     buckets,
     copies,
@@ -36,11 +37,15 @@ COMMANDS: dict[type[Command], Callable[..., Awaitable[Any]]] = {
     model.PutBucketVersioning: buckets.put_bucket_versioning,
     model.PutBucketTags: buckets.put_bucket_tags,
     model.GetBucketTags: buckets.get_bucket_tags,
-    model.PutBucketPolicy: permissions.put_bucket_policy,
-    model.GetBucketPolicy: permissions.get_bucket_policy,
-    model.DeleteBucketPolicy: permissions.delete_bucket_policy,
-    model.PutBucketAcl: permissions.put_bucket_acl,
-    model.GetBucketAcl: permissions.get_bucket_acl,
+    model.PutBucketPolicy: access.put_bucket_policy,
+    model.GetBucketPolicy: access.get_bucket_policy,
+    model.GetBucketPolicyStatus: access.get_bucket_policy_status,
+    model.DeleteBucketPolicy: access.delete_bucket_policy,
+    model.PutBucketAcl: access.put_bucket_acl,
+    model.GetBucketAcl: access.get_bucket_acl,
+    model.PutObjectAcl: access.put_object_acl,
+    model.PutBucketBlock: access.put_bucket_block,
+    model.PutBucketOwnership: access.put_bucket_ownership,
     model.PutObject: objects.put_object,
     model.HeadObject: objects.head_object,
     model.GetObject: objects.get_object,

@@ -21,12 +21,13 @@ async def put_symlink(context: Context, caller: Caller, command: PutSymlink) -> 
     check_tags(command.tags)
     if command.target == command.key:
         raise Fault(Kind.INVALID, "symlink", "a symlink may not point to itself", key=command.key)
-    row = object_row(caller.account, context.clock.now_ms(), command.meta, dict(command.tags), Form.SYMLINK)
-    row.target = command.target
-    row.etag = hashlib.md5(command.target.encode(), usedforsecurity=False).hexdigest()
+    now_ms = context.clock.now_ms()
 
     def change(tx: Transaction) -> Written:
         bucket = find_bucket(tx, command)
+        row = object_row(bucket, caller.account, now_ms, command.meta, dict(command.tags), Form.SYMLINK)
+        row.target = command.target
+        row.etag = hashlib.md5(command.target.encode(), usedforsecurity=False).hexdigest()
         check_write(NO_CONDITION, versions.current(tx, bucket, command.key), command.key, command.forbid_overwrite)
         return written(row, versions.install(tx, context, bucket, command.key, row))
 

@@ -12,7 +12,7 @@ from sampan.kernel.ports import Transaction, View
 from sampan.services.objects import rows, versions
 from sampan.services.objects.conditions import check_source, check_write, span
 from sampan.services.objects.content import Flow, pieces, release, take_in, write_staged
-from sampan.services.objects.context import Context, check_key, check_meta, check_tags, find_bucket
+from sampan.services.objects.context import Context, check_acl, check_key, check_meta, check_tags, class_of, find_bucket
 from sampan.services.objects.copies import find_source
 from sampan.services.objects.model import (
     NO_CONDITION,
@@ -44,24 +44,27 @@ async def create_upload(context: Context, caller: Caller, command: CreateUpload)
     check_meta(command.meta)
     check_tags(command.tags)
     now_ms = context.clock.now_ms()
+    checksum_type = _checksum_type(command.checksum, command.checksum_type)
     meta = command.meta
-    row = rows.UploadRow(
-        upload=context.fresh_id(now_ms),
-        key=command.key,
-        owner=caller.account,
-        created_ms=now_ms,
-        content_type=meta.content_type,
-        headers=dict(meta.headers),
-        user=dict(meta.user),
-        storage_class=meta.storage_class,
-        note=dict(meta.note),
-        tags=dict(command.tags),
-        checksum=command.checksum,
-        checksum_type=_checksum_type(command.checksum, command.checksum_type),
-    )
 
     def change(tx: Transaction) -> UploadInfo:
         bucket = find_bucket(tx, command)
+        check_acl(bucket, meta.acl)
+        row = rows.UploadRow(
+            upload=context.fresh_id(now_ms),
+            key=command.key,
+            owner=caller.account,
+            created_ms=now_ms,
+            content_type=meta.content_type,
+            headers=dict(meta.headers),
+            user=dict(meta.user),
+            storage_class=class_of(bucket, meta),
+            note=dict(meta.note),
+            tags=dict(command.tags),
+            checksum=command.checksum,
+            checksum_type=checksum_type,
+            acl=meta.acl,
+        )
         if command.forbid_overwrite:
             check_write(NO_CONDITION, versions.current(tx, bucket, command.key), command.key, True)
         tx.put(rows.upload(bucket.id, row.key, row.upload), rows.encode(row))
@@ -204,7 +207,7 @@ async def complete_upload(context: Context, caller: Caller, command: CompleteUpl
         existing = versions.current(tx, bucket, command.key)
         check_write(command.condition, existing, command.key, command.forbid_overwrite)
         chosen = _choose(tx, command)
-        row = _assemble(context, upload, chosen, command, now_ms)
+        row = _assemble(context, bucket, upload, chosen, command, now_ms)
         row.owner = caller.account
         row.content = _lay_out(tx, command.upload, chosen, now_ms)
         tx.delete(rows.upload(bucket.id, command.key, command.upload))
@@ -272,7 +275,12 @@ def _named(tx: Transaction, upload: str, named: NamedPart) -> rows.PartRow:
 
 
 def _assemble(
-    context: Context, upload: rows.UploadRow, chosen: list[rows.PartRow], command: CompleteUpload, now_ms: int
+    context: Context,
+    bucket: rows.BucketRow,
+    upload: rows.UploadRow,
+    chosen: list[rows.PartRow],
+    command: CompleteUpload,
+    now_ms: int,
 ) -> rows.ObjectRow:
     """The object's row, but for its owner and where its bytes are."""
     size = sum(part.size for part in chosen)
@@ -290,7 +298,8 @@ def _assemble(
     for part in chosen[1:]:
         crc64 = crc.combine("crc64xz", crc64, part.crc64, part.size)
     md5s = hashlib.md5(b"".join(bytes.fromhex(part.etag) for part in chosen), usedforsecurity=False)
-    row = object_row("", now_ms, Meta(), dict(upload.tags), Form.MULTIPART)
+    said = Meta(acl=command.acl if command.acl is not None else upload.acl)
+    row = object_row(bucket, "", now_ms, said, dict(upload.tags), Form.MULTIPART)
     row.size = size
     row.etag = f"{md5s.hexdigest()}-{len(chosen)}"
     row.crc64 = crc64

@@ -28,12 +28,21 @@ class Versioning(enum.StrEnum):
 
 
 class Acl(enum.StrEnum):
-    """What a bucket allows to everybody, in a word that both clouds have."""
+    """What a bucket or an object allows to everybody, in a word that both clouds have."""
 
     PRIVATE = "private"
     PUBLIC_READ = "public-read"
     PUBLIC_READ_WRITE = "public-read-write"
     AUTHENTICATED_READ = "authenticated-read"
+
+
+class Ownership(enum.StrEnum):
+    """Whether ACLs count in a bucket: under `ENFORCED` none does, and none can be set. What is in a bucket belongs to
+    its owner in any case, whoever wrote it; the other two are kept and shown."""
+
+    ENFORCED = "enforced"
+    PREFERRED = "preferred"
+    WRITER = "writer"
 
 
 class StorageClass(enum.StrEnum):
@@ -75,7 +84,8 @@ class Meta(msgspec.Struct, frozen=True, gc=False):
 
     `headers` are the system headers by lower-case name: cache-control, content-disposition, content-encoding,
     content-language, expires. `user` is user metadata, names in lower case without a vendor's prefix. `website` and
-    the like, which one cloud alone reads back, go into `note`.
+    the like, which one cloud alone reads back, go into `note`. `acl` None is no ACL of the object's own: the bucket's
+    counts, as far as it speaks of objects. `class_of_bucket`: the storage class is the bucket's, whatever that is.
     """
 
     content_type: str = ""
@@ -83,6 +93,21 @@ class Meta(msgspec.Struct, frozen=True, gc=False):
     user: Mapping[str, str] = {}
     storage_class: StorageClass = StorageClass.STANDARD
     note: Mapping[str, str] = {}
+    acl: Acl | None = None
+    class_of_bucket: bool = False
+
+
+class Block(msgspec.Struct, frozen=True, gc=False, array_like=True):
+    """What keeps a bucket from being public by mistake. `refuse_acls` and `refuse_policy`: none that is public can be
+    set any more; `ignore_acls` and `restrict`: those that are there open nothing to other accounts.
+
+    Source: Amazon S3 User Guide, "Blocking public access to your Amazon S3 storage".
+    """
+
+    refuse_acls: bool = False
+    ignore_acls: bool = False
+    refuse_policy: bool = False
+    restrict: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -143,6 +168,9 @@ class BucketInfo:
     versioning: Versioning
     note: Mapping[str, str]
     acl: Acl = Acl.PRIVATE
+    block: Block | None = None
+    ownership: Ownership | None = None
+    storage_class: StorageClass = StorageClass.STANDARD
 
 
 @dataclass(frozen=True, slots=True)

@@ -32,7 +32,7 @@ def object_info(bucket: rows.BucketRow, key: str, row: rows.ObjectRow, latest: b
         latest,
         row.delete_marker,
         row.form,
-        Meta(row.content_type, row.headers, row.user, row.storage_class, row.note),
+        Meta(row.content_type, row.headers, row.user, row.storage_class, row.note, row.acl),
         row.crc64,
         row.checksums,
         row.checksum_type,

@@ -26,11 +26,11 @@ from sampan.services.objects.model import (
     MeasureBucket,
     PutBucketTags,
     PutBucketVersioning,
+    StorageClass,
     Versioning,
 )
 
 CLOUD = "aliyun"
-CLASS_NOTE = "oss-storage-class"
 REDUNDANCY_NOTE = "oss-redundancy"
 
 _NAME = re.compile(r"[a-z0-9](?:[a-z0-9-]{1,61})[a-z0-9]")
@@ -73,7 +73,7 @@ def _bucket(x: OssExchange, info: BucketInfo) -> str:
         f"<Comment></Comment><CreationDate>{iso_date(info.created_ms)}</CreationDate>"
         f"<ExtranetEndpoint>{outside}</ExtranetEndpoint><IntranetEndpoint>{inside}</IntranetEndpoint>"
         f"<Location>{names.location(region)}</Location><Name>{escape(info.name)}</Name><Region>{region}</Region>"
-        f"<StorageClass>{info.note.get(CLASS_NOTE, 'Standard')}</StorageClass>"
+        f"<StorageClass>{names.STORAGE_CLASS_NAMES[info.storage_class]}</StorageClass>"
     )
 
 
@@ -83,15 +83,14 @@ def _bucket(x: OssExchange, info: BucketInfo) -> str:
 def bind_put_bucket(x: OssExchange, document: bytes) -> CreateBucket:
     if _NAME.fullmatch(x.bucket) is None:
         raise Fault(Kind.INVALID, "bucket name", bucket=x.bucket)
-    _private(x)
     note: dict[str, str] = {}
+    default = StorageClass.STANDARD
     place = x.place or Place(CLOUD, x.region)
     if document:
         root = parse(document, "CreateBucketConfiguration")
         storage_class, redundancy = root.get("StorageClass").strip(), root.get("DataRedundancyType").strip()
         if storage_class:
-            names.storage_class(storage_class)
-            note[CLASS_NOTE] = storage_class
+            default = names.storage_class(storage_class)
         if redundancy:
             if redundancy not in _REDUNDANCIES:
                 raise invalid("DataRedundancyType", redundancy)
@@ -99,7 +98,9 @@ def bind_put_bucket(x: OssExchange, document: bytes) -> CreateBucket:
         location = root.get("LocationConstraint").strip()
         if location:
             place = _constrained(x, location)
-    return CreateBucket(bucket=x.bucket, place=place, note=note)
+    return CreateBucket(
+        bucket=x.bucket, place=place, note=note, acl=policies.bucket_acl(x), objects=True, storage_class=default
+    )
 
 
 def _constrained(x: OssExchange, location: str) -> Place:
@@ -146,9 +147,10 @@ def render_bucket_info(x: OssExchange, info: BucketInfo) -> Reply:
         "BucketInfo",
         f"<Bucket>{_bucket(x, info)}"
         f"<DataRedundancyType>{info.note.get(REDUNDANCY_NOTE, 'LRS')}</DataRedundancyType>"
-        f"{replies.owner(info.owner)}<AccessControlList><Grant>{policies.grant(info)}</Grant></AccessControlList>"
+        f"{replies.owner(info.owner)}<AccessControlList><Grant>{names.acl(info.acl)}</Grant></AccessControlList>"
         f"{f'<Versioning>{versioning}</Versioning>' if versioning else ''}"
-        "<AccessMonitor>Disabled</AccessMonitor><BlockPublicAccess>false</BlockPublicAccess>"
+        "<AccessMonitor>Disabled</AccessMonitor>"
+        f"<BlockPublicAccess>{replies.boolean(policies.blocked(info))}</BlockPublicAccess>"
         "<BucketPolicy><LogBucket></LogBucket><LogPrefix></LogPrefix></BucketPolicy>"
         "<CrossRegionReplication>Disabled</CrossRegionReplication>"
         "<ServerSideEncryptionRule><SSEAlgorithm>None</SSEAlgorithm></ServerSideEncryptionRule>"
@@ -158,15 +160,6 @@ def render_bucket_info(x: OssExchange, info: BucketInfo) -> Reply:
 
 def render_location(x: OssExchange, info: BucketInfo) -> Reply:
     return replies.xml("LocationConstraint", names.location(info.places.get(CLOUD, x.region)))
-
-
-def _private(x: OssExchange) -> None:
-    """A bucket is made private; PutBucketAcl makes it something else."""
-    value = x.request.headers.get("x-oss-acl", "private")
-    if value in ("public-read", "public-read-write"):
-        raise undone(f"x-oss-acl: {value}")
-    if value != "private":
-        raise invalid("x-oss-acl", value)
 
 
 def render_done(x: OssExchange, _: object) -> Reply:

@@ -100,5 +100,5 @@ class OssDialect:
         reply.headers += [
             ("server", "AliyunOSS"),
             ("x-oss-request-id", request_id),
-            ("x-oss-server-time", "1"),  # whole milliseconds, at least one; the metrics have the true time
+            ("x-oss-server-time", str(max(1, request.age_ms()))),
         ]

@@ -15,14 +15,14 @@ from sampan.gateway.xml import Element, parse
 from sampan.kernel import limits
 from sampan.kernel.fault import Fault, Kind
 from sampan.kernel.names import Place
-from sampan.services.objects.model import NO_CONDITION, Condition, Meta, Range, Source, StorageClass, Target
+from sampan.services.objects.model import NO_CONDITION, Acl, Condition, Meta, Range, Source, StorageClass, Target
 
 KEY_BYTES_MAX = 1023  # OSS's limit; the other clouds' is 1,024
 PART_BYTES_MIN = 100 * limits.KIB  # OSS: all parts but the last
 
 SYSTEM_HEADERS = ("cache-control", "content-disposition", "content-encoding", "content-language", "expires")
 META_PREFIX = "x-oss-meta-"
-ACL_NOTE = "oss-acl"  # an object's own ACL, read back by OSS alone
+ACL_HEADER = "x-oss-object-acl"
 
 _RANGE = re.compile(r"bytes=(\d{0,19})-(\d{0,19})")
 _UNSAFE = re.compile("[\x00-\x1f\x7f\ud800-\udfff]")
@@ -114,20 +114,18 @@ def flag(x: OssExchange, name: str) -> bool:
     return value == "true"
 
 
-def object_acl(x: OssExchange) -> str:
-    """The header x-oss-object-acl: `default` or `private`, the same as long as buckets are private."""
-    value = x.request.headers.get("x-oss-object-acl", "default")
-    if value in ("public-read", "public-read-write"):
-        raise undone(f"x-oss-object-acl: {value}")
-    if value not in ("default", "private"):
-        raise invalid("x-oss-object-acl", value)
-    return value
+def object_acl(x: OssExchange) -> Acl | None:
+    """The header x-oss-object-acl; None for `default`: no ACL of the object's own. Raises INVALID "argument"."""
+    value = x.request.headers.get(ACL_HEADER, names.DEFAULT_ACL)
+    if value != names.DEFAULT_ACL and value not in names.ACLS:
+        raise invalid(ACL_HEADER, value)
+    return names.ACLS.get(value)
 
 
-def storage_class(x: OssExchange) -> StorageClass:
-    """The storage class that a writer asks for. Raises Fault(INVALID, "argument")."""
+def storage_class(x: OssExchange) -> StorageClass | None:
+    """The storage class that a writer asks for; None leaves it to the bucket. Raises INVALID "argument"."""
     value = x.request.headers.get("x-oss-storage-class")
-    return StorageClass.STANDARD if value is None else names.storage_class(value)
+    return None if value is None else names.storage_class(value)
 
 
 def meta(x: OssExchange) -> Meta:
@@ -138,13 +136,14 @@ def meta(x: OssExchange) -> Meta:
         for name, value in headers.items()
         if name.startswith(META_PREFIX) and len(name) > len(META_PREFIX)
     }
-    acl = object_acl(x)
+    chosen = storage_class(x)
     return Meta(
         content_type=clean("Content-Type", headers.get("content-type", "")),
         headers={name: clean(name, headers[name]) for name in SYSTEM_HEADERS if name in headers},
         user=user,
-        storage_class=storage_class(x),
-        note={} if acl == "default" else {ACL_NOTE: acl},
+        storage_class=chosen or StorageClass.STANDARD,
+        acl=object_acl(x),
+        class_of_bucket=chosen is None,
     )
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from sampan.kernel.fault import Fault, Kind
-from sampan.services.objects.model import Form, StorageClass, Versioning
+from sampan.services.objects.model import Acl, Form, StorageClass, Versioning
 
 STORAGE_CLASSES = {
     "Standard": StorageClass.STANDARD,
@@ -29,6 +29,11 @@ FORM_NAMES = {
     Form.SYMLINK: "Symlink",
 }
 
+# S3's fourth, for whoever has signed, is not public: OSS has no word for it.
+ACLS = {"private": Acl.PRIVATE, "public-read": Acl.PUBLIC_READ, "public-read-write": Acl.PUBLIC_READ_WRITE}
+DEFAULT_ACL = "default"
+"""An object's that has none of its own: the bucket's counts."""
+
 VERSIONING_NAMES = {Versioning.ENABLED: "Enabled", Versioning.SUSPENDED: "Suspended"}
 
 ARCHIVED = frozenset({StorageClass.ARCHIVE, StorageClass.ARCHIVE_COLD, StorageClass.ARCHIVE_DEEP})
@@ -40,6 +45,13 @@ def storage_class(name: str) -> StorageClass:
     if found is None:
         raise Fault(Kind.INVALID, "argument", "No such storage class.", name="x-oss-storage-class", value=name[:64])
     return found
+
+
+def acl(canned: Acl | None) -> str:
+    """OSS's word for an ACL, which of an object may be none."""
+    if canned is None:
+        return DEFAULT_ACL
+    return next((word for word, value in ACLS.items() if value is canned), "private")
 
 
 def region(location: str) -> str:

@@ -30,6 +30,7 @@ from sampan.services.objects.model import (
     ObjectInfo,
     Outcome,
     PutObject,
+    PutObjectAcl,
     PutObjectTags,
     PutSymlink,
     Tagged,
@@ -84,7 +85,6 @@ def bind_copy(x: OssExchange, _: bytes) -> CopyObject:
     # OSS ignores the directive for a copy onto itself: that is how metadata is replaced.
     onto_itself = (source.bucket, source.key, source.version) == (x.bucket, x.key, None)
     replace = _replaces(x, "x-oss-metadata-directive") or onto_itself
-    exchange.object_acl(x)
     return CopyObject(
         bucket=x.bucket,
         place=x.place,
@@ -92,7 +92,9 @@ def bind_copy(x: OssExchange, _: bytes) -> CopyObject:
         source=source,
         meta=exchange.meta(x) if replace else None,
         tags=exchange.header_tags(x) if _replaces(x, "x-oss-tagging-directive") else None,
-        storage_class=exchange.storage_class(x) if "x-oss-storage-class" in x.request.headers else None,
+        storage_class=exchange.storage_class(x),
+        class_of_bucket=True,
+        acl=exchange.object_acl(x),
         source_condition=exchange.condition(x, "x-oss-copy-source-"),
         forbid_overwrite=exchange.flag(x, "x-oss-forbid-overwrite"),
     )
@@ -271,21 +273,21 @@ def _look(x: OssExchange, needs: str) -> HeadObject:
 
 
 def render_get_acl(x: OssExchange, found: Found) -> Reply:
-    reply = acl(found.info.owner, found.info.meta.note.get(exchange.ACL_NOTE, "default"))
+    reply = acl(found.info.owner, names.acl(found.info.meta.acl))
     reply.headers += replies.version_headers(found.info.version)
     return reply
 
 
-def bind_put_acl(x: OssExchange, document: bytes) -> HeadObject:
-    """Only the ACLs that mean what holds anyway are done, so that there is nothing to change."""
-    if "x-oss-object-acl" not in x.request.headers:
-        raise invalid("x-oss-object-acl", "", "x-oss-object-acl is required.")
-    exchange.object_acl(x)
-    return _look(x, "PutObjectAcl")
+def bind_put_acl(x: OssExchange, document: bytes) -> PutObjectAcl:
+    if exchange.ACL_HEADER not in x.request.headers:
+        raise invalid(exchange.ACL_HEADER, "", f"{exchange.ACL_HEADER} is required.")
+    return PutObjectAcl(
+        bucket=x.bucket, place=x.place, key=x.key, version=exchange.version(x), acl=exchange.object_acl(x)
+    )
 
 
-def render_put_acl(x: OssExchange, found: Found) -> Reply:
-    return replies.empty(headers=replies.version_headers(found.info.version))
+def render_put_acl(x: OssExchange, version: str | None) -> Reply:
+    return replies.empty(headers=replies.version_headers(version))
 
 
 def bind_put_tags(x: OssExchange, document: bytes) -> PutObjectTags:

@@ -2,25 +2,29 @@
 
 from __future__ import annotations
 
-from sampan.dialects.aliyun.oss import replies
-from sampan.dialects.aliyun.oss.exchange import OssExchange, invalid
+from sampan.dialects.aliyun.oss import names, replies
+from sampan.dialects.aliyun.oss.exchange import OssExchange, invalid, required
 from sampan.gateway.contract import Operation
 from sampan.gateway.http import Reply
+from sampan.gateway.xml import parse
 from sampan.kernel.fault import Fault, Kind
 from sampan.services.objects.model import (
     Acl,
+    Block,
     BucketInfo,
     DeleteBucketPolicy,
     Document,
     GetBucketAcl,
     GetBucketPolicy,
+    GetBucketPolicyStatus,
+    HeadBucket,
     Language,
     PutBucketAcl,
+    PutBucketBlock,
     PutBucketPolicy,
 )
 
-# S3's fourth, for whoever has signed, is not public: OSS has no word for it.
-_ACLS = {"private": Acl.PRIVATE, "public-read": Acl.PUBLIC_READ, "public-read-write": Acl.PUBLIC_READ_WRITE}
+_BLOCKED = Block(refuse_acls=True, ignore_acls=True, refuse_policy=True, restrict=True)
 
 
 def bind_get_policy(x: OssExchange, _: bytes) -> GetBucketPolicy:
@@ -57,20 +61,22 @@ def bind_get_acl(x: OssExchange, _: bytes) -> GetBucketAcl:
 
 
 def render_get_acl(x: OssExchange, info: BucketInfo) -> Reply:
-    return acl(info.owner, grant(info))
+    return acl(info.owner, names.acl(info.acl))
 
 
 def bind_put_acl(x: OssExchange, _: bytes) -> PutBucketAcl:
     """OSS's ACL of a bucket is its objects' as well."""
-    value = x.request.headers.get("x-oss-acl", "")
-    if value not in _ACLS:
-        raise invalid("x-oss-acl", value, "" if value else "x-oss-acl is required.")
-    return PutBucketAcl(bucket=x.bucket, place=x.place, acl=_ACLS[value], objects=True)
+    if "x-oss-acl" not in x.request.headers:
+        raise invalid("x-oss-acl", "", "x-oss-acl is required.")
+    return PutBucketAcl(bucket=x.bucket, place=x.place, acl=bucket_acl(x), objects=True)
 
 
-def grant(info: BucketInfo) -> str:
-    """OSS's word for a bucket's ACL."""
-    return next((word for word, canned in _ACLS.items() if canned is info.acl), "private")
+def bucket_acl(x: OssExchange) -> Acl:
+    """The header x-oss-acl, private if it is not there. Raises INVALID "argument"."""
+    value = x.request.headers.get("x-oss-acl", "private")
+    if value not in names.ACLS:
+        raise invalid("x-oss-acl", value)
+    return names.ACLS[value]
 
 
 def acl(account: str, grant: str) -> Reply:
@@ -81,8 +87,48 @@ def acl(account: str, grant: str) -> Reply:
     )
 
 
+def bind_policy_status(x: OssExchange, _: bytes) -> GetBucketPolicyStatus:
+    return GetBucketPolicyStatus(bucket=x.bucket, place=x.place)
+
+
+def render_policy_status(x: OssExchange, public: bool) -> Reply:
+    return replies.xml("PolicyStatus", f"<IsPublic>{replies.boolean(public)}</IsPublic>")
+
+
+# --- what forbids a bucket to be public: all at once in OSS, one by one in S3 -----------------------------------------
+
+
+def bind_get_block(x: OssExchange, _: bytes) -> HeadBucket:
+    return HeadBucket(bucket=x.bucket, place=x.place, needs="GetBucketBlock")
+
+
+def render_get_block(x: OssExchange, info: BucketInfo) -> Reply:
+    value = replies.boolean(blocked(info))
+    return replies.xml("PublicAccessBlockConfiguration", f"<BlockPublicAccess>{value}</BlockPublicAccess>")
+
+
+def bind_put_block(x: OssExchange, document: bytes) -> PutBucketBlock:
+    value = required(parse(document, "PublicAccessBlockConfiguration"), "BlockPublicAccess").strip().lower()
+    if value not in ("true", "false"):
+        raise Fault(Kind.INVALID, "document", "BlockPublicAccess is neither true nor false.")
+    return PutBucketBlock(bucket=x.bucket, place=x.place, block=_BLOCKED if value == "true" else Block())
+
+
+def bind_delete_block(x: OssExchange, _: bytes) -> PutBucketBlock:
+    return PutBucketBlock(bucket=x.bucket, place=x.place, block=None)
+
+
+def blocked(info: BucketInfo) -> bool:
+    """Whether all is forbidden."""
+    return info.block == _BLOCKED
+
+
 GET_BUCKET_POLICY = Operation("GetBucketPolicy", bind_get_policy, render_policy)
 PUT_BUCKET_POLICY = Operation("PutBucketPolicy", bind_put_policy, render_done, document=True)
 DELETE_BUCKET_POLICY = Operation("DeleteBucketPolicy", bind_delete_policy, render_deleted)
 GET_BUCKET_ACL = Operation("GetBucketAcl", bind_get_acl, render_get_acl)
 PUT_BUCKET_ACL = Operation("PutBucketAcl", bind_put_acl, render_done)
+GET_BUCKET_POLICY_STATUS = Operation("GetBucketPolicyStatus", bind_policy_status, render_policy_status)
+GET_BUCKET_BLOCK = Operation("GetBucketPublicAccessBlock", bind_get_block, render_get_block)
+PUT_BUCKET_BLOCK = Operation("PutBucketPublicAccessBlock", bind_put_block, render_done, document=True)
+DELETE_BUCKET_BLOCK = Operation("DeleteBucketPublicAccessBlock", bind_delete_block, render_deleted)

@@ -96,7 +96,6 @@ def render_copy_part(x: OssExchange, part: PartInfo) -> Reply:
 
 def bind_complete(x: OssExchange, document: bytes) -> CompleteUpload:
     exchange.url_encoded(x)
-    exchange.object_acl(x)
     return CompleteUpload(
         bucket=x.bucket,
         place=x.place,
@@ -105,6 +104,7 @@ def bind_complete(x: OssExchange, document: bytes) -> CompleteUpload:
         parts=_parts(x, document),
         part_bytes_min=exchange.PART_BYTES_MIN,
         forbid_overwrite=exchange.flag(x, "x-oss-forbid-overwrite"),
+        acl=exchange.object_acl(x),
     )
 
 

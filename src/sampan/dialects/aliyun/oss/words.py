@@ -112,6 +112,14 @@ WORDS: dict[tuple[Kind, str], Word] = {
     (Kind.CONFLICT, "bucket"): Word("BucketNotEmpty", 409, "The bucket has objects. Please delete them first."),
     (Kind.TOO_MANY, "bucket"): Word("TooManyBuckets", 400, "You have attempted to create more buckets than allowed."),
     (Kind.MISSING, "bucket tags"): Word("NoSuchTagSet", 404, "The bucket has no tags."),
+    (Kind.MISSING, "public access block"): Word(
+        "NoSuchPublicAccessBlockConfiguration", 404, "The public access block configuration was not found."
+    ),
+    (Kind.MISSING, "ownership controls"): Word("NoSuchOwnershipControls", 404, "There are no ownership controls."),
+    (Kind.DENIED, "public access"): Word(
+        "AccessDenied", 403, "Put public acl or policy is not allowed: public access is blocked."
+    ),
+    (Kind.CONFLICT, "acl"): Word("AccessDenied", 403, "The owner of this bucket has switched its acls off."),
     (Kind.MISSING, "bucket policy"): Word("NoSuchBucketPolicy", 404, "The bucket policy does not exist."),
     (Kind.INVALID, "policy document"): Word("InvalidPolicyDocument", 400, "The policy document is not valid."),
     (Kind.TOO_LARGE, "policy document"): Word("InvalidPolicyDocument", 400, "The policy document is too large."),

@@ -6,7 +6,7 @@ import re
 
 from sampan.dialects.aliyun.ram import members
 from sampan.dialects.aliyun.ram.members import Members
-from sampan.dialects.aliyun.wire import ram_names
+from sampan.dialects.aliyun.wire import arn
 from sampan.dialects.aliyun.wire.dates import iso_seconds
 from sampan.dialects.aliyun.wire.openapi import OpenApiExchange, Row
 from sampan.kernel.fault import Fault, Kind
@@ -94,12 +94,12 @@ def _login(x: OpenApiExchange, found: LoginProfile) -> Members:
 
 
 def _serial(x: OpenApiExchange, name: str) -> str:
-    return ram_names.arn(x.caller.account, "mfa", name)
+    return arn.identity(x.caller.account, "mfa", name)
 
 
 def _device(x: OpenApiExchange) -> str:
     """The device's name, from its serial number, which must be of the caller's account."""
-    account, name = ram_names.parse_arn(x.params["SerialNumber"], "mfa", "SerialNumber")
+    account, name = arn.parse(x.params["SerialNumber"], "mfa", "SerialNumber")
     if account != x.caller.account:
         raise Fault(Kind.MISSING, "mfa device")
     return name

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from sampan.dialects.aliyun.wire import ram_names
+from sampan.dialects.aliyun.wire import arn, ram_names
 from sampan.dialects.aliyun.wire.dates import iso_seconds
 from sampan.dialects.aliyun.wire.openapi import OpenApiExchange
 from sampan.kernel.fault import Fault, Kind
@@ -151,7 +151,7 @@ def role_members(entity: Entity) -> Members:
     members: Members = {
         "RoleId": ram_names.number("role", entity.id),
         "RoleName": entity.name,
-        "Arn": ram_names.arn(entity.account, "role", entity.name),
+        "Arn": arn.identity(entity.account, "role", entity.name),
         "Description": entity.description,
         "MaxSessionDuration": entity.session_s_max,
         "CreateDate": iso_seconds(entity.created_ms),

@@ -7,7 +7,7 @@ import re
 
 from sampan.dialects.aliyun.ram import members
 from sampan.dialects.aliyun.ram.members import Members
-from sampan.dialects.aliyun.wire import ram_names
+from sampan.dialects.aliyun.wire import arn
 from sampan.dialects.aliyun.wire.openapi import OpenApiExchange, Row
 from sampan.kernel.fault import Fault, Kind
 from sampan.services.identity import model
@@ -110,7 +110,7 @@ def _delete(x: OpenApiExchange) -> model.DeleteEntity:
 
 
 def _role_got(x: OpenApiExchange, found: Entity) -> Members:
-    principal = f"{found.name}@role.{ram_names.arn(found.account, '', '').split(':')[3]}.onaliyunservice.com"
+    principal = f"{found.name}@role.{arn.identity(found.account, '', '').split(':')[3]}.onaliyunservice.com"
     return {"Role": {**_role(x, found)["Role"], "RolePrincipalName": principal}}
 
 

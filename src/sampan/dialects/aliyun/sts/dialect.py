@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 
 from sampan.dialects.aliyun.sts.words import WORDS
-from sampan.dialects.aliyun.wire import ram_names
+from sampan.dialects.aliyun.wire import arn, ram_names
 from sampan.dialects.aliyun.wire.dates import iso_seconds
 from sampan.dialects.aliyun.wire.openapi import OpenApiDialect, OpenApiExchange, Product, Row
 from sampan.dialects.aliyun.wire.openapi_signature import Nonces
@@ -39,7 +39,7 @@ def _policy(x: OpenApiExchange) -> Document | None:
 
 
 def _assume_role(x: OpenApiExchange) -> model.AssumeRole:
-    account, role = ram_names.parse_arn(x.params["RoleArn"], "role", "RoleArn")
+    account, role = arn.parse(x.params["RoleArn"], "role", "RoleArn")
     external_id: str | None = x.params.get("ExternalId")
     if external_id is not None and _EXTERNAL_ID.fullmatch(external_id) is None:
         raise Fault(Kind.INVALID, "argument", name="ExternalId", value="")
@@ -56,8 +56,8 @@ def _assume_role(x: OpenApiExchange) -> model.AssumeRole:
 
 
 def _with_oidc(x: OpenApiExchange) -> model.AssumeRoleWithToken:
-    account, role = ram_names.parse_arn(x.params["RoleArn"], "role", "RoleArn")
-    of, provider = ram_names.parse_arn(x.params["OIDCProviderArn"], "oidc-provider", "OIDCProviderArn")
+    account, role = arn.parse(x.params["RoleArn"], "role", "RoleArn")
+    of, provider = arn.parse(x.params["OIDCProviderArn"], "oidc-provider", "OIDCProviderArn")
     if of != account:
         why = "The OIDC provider and the role are not of one account."
         raise Fault(Kind.INVALID, "argument", why, name="OIDCProviderArn", value="")
@@ -77,7 +77,7 @@ def _assumed(x: OpenApiExchange, made: Session) -> Members:
     role, session = made.role or "", made.session
     members: Members = {
         "AssumedRoleUser": {
-            "Arn": ram_names.arn(made.account, "role", f"{role}/{session}"),
+            "Arn": arn.identity(made.account, "role", f"{role}/{session}"),
             "AssumedRoleId": f"{ram_names.number('role', made.role_id or '')}:{session}",
         },
         "Credentials": {
@@ -107,20 +107,20 @@ def _identity(x: OpenApiExchange, found: WhoAmI) -> Members:
     members: Members = {"AccountId": account}
     match found.kind:
         case "root":
-            more = {"IdentityType": "Account", "Arn": ram_names.root_arn(found.account)}
+            more = {"IdentityType": "Account", "Arn": arn.root(found.account)}
             more |= {"UserId": account, "PrincipalId": account}
         case "user":
             number = ram_names.number("user", found.id)
-            more = {"IdentityType": "RAMUser", "Arn": ram_names.arn(found.account, "user", found.name)}
+            more = {"IdentityType": "RAMUser", "Arn": arn.identity(found.account, "user", found.name)}
             more |= {"UserId": number, "PrincipalId": number}
         case "role":
             number = ram_names.number("role", found.id)
-            arn = ram_names.arn(found.account, "assumed-role", f"{found.name}/{found.session}")
-            more = {"IdentityType": "AssumedRoleUser", "Arn": arn}
+            assumed = arn.identity(found.account, "assumed-role", f"{found.name}/{found.session}")
+            more = {"IdentityType": "AssumedRoleUser", "Arn": assumed}
             more |= {"RoleId": number, "PrincipalId": f"{number}:{found.session}"}
         case _:
             # Only AWS's STS makes such callers; RAM has no word for them.
-            more = {"IdentityType": "FederatedUser", "Arn": ram_names.arn(found.account, "federated-user", found.name)}
+            more = {"IdentityType": "FederatedUser", "Arn": arn.identity(found.account, "federated-user", found.name)}
             more |= {"PrincipalId": f"{account}:{found.name}"}
     return {**members, **more}
 

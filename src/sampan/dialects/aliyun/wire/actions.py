@@ -30,6 +30,8 @@ _OSS = {
     "PutBucketPolicy": "objects:PutBucketPolicy",
     "DeleteBucketPolicy": "objects:DeleteBucketPolicy",
     "GetBucketPolicyStatus": "objects:GetBucketPolicyStatus",
+    "GetBucketPublicAccessBlock": "objects:GetBucketBlock",
+    "PutBucketPublicAccessBlock": "objects:PutBucketBlock",
     "GetObject": "objects:GetObject",
     "GetObjectVersion": "objects:GetObjectVersion",
     "PutObject": "objects:PutObject",
@@ -50,7 +52,10 @@ _OSS = {
     "RestoreObject": "objects:RestoreObject",
     "RestoreObjectVersion": "objects:RestoreObjectVersion",
 }
+# Of S3 alone: part of "oss:*".
+_OSS_UNNAMED = "objects:GetBucketOwnership objects:PutBucketOwnership"
 _OSS_ALSO = {
+    "DeleteBucketPublicAccessBlock": "objects:PutBucketBlock",
     "DeleteBucketTagging": "objects:PutBucketTags",
     "GetService": "objects:ListBuckets",
     "GetBucket": "objects:ListObjects objects:HeadBucket",
@@ -201,7 +206,7 @@ _SFM = {
 ACTIONS = Actions(
     "aliyun",
     {
-        "oss": product(_OSS, _OSS_ALSO),
+        "oss": product(_OSS, _OSS_ALSO, _OSS_UNNAMED),
         "ram": product(_RAM, _RAM_ALSO, _RAM_UNNAMED),
         "sts": product(
             _STS,

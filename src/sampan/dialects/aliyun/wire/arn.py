@@ -1,4 +1,5 @@
-"""Alibaba Cloud resource names as policies have them, with wildcards, both ways.
+"""Alibaba Cloud resource names, both ways: acs:ram::1000000000000001:role/builder. In the parameters of operations they
+name one thing; in policies they may have wildcards.
 
 Source: Alibaba Cloud RAM, "Policy elements" (Resource, Principal); OSS, "Policy syntax and elements" (bucket policies).
 """
@@ -8,8 +9,9 @@ from __future__ import annotations
 import re
 
 from sampan.kernel.actions import FOREIGN
+from sampan.kernel.fault import Fault, Kind
 from sampan.kernel.language import NoEqual
-from sampan.kernel.names import account_of_aliyun, aliyun_account
+from sampan.kernel.names import ACCOUNT_DIGITS, account_of_aliyun, aliyun_account
 from sampan.kernel.policy import ANY, PrincipalPattern, ResourcePattern
 
 CLOUD = "aliyun"
@@ -20,18 +22,56 @@ _ACCOUNT = re.compile(r"[0-9]{12}|[0-9]{16}")
 _OURS = re.compile(r"[0-9]{12}")
 _KINDS = {"oidc-provider": "provider"}
 _STS = frozenset({"assumed-role", "federated-user"})
+_NUMBER = re.compile(r"[0-9]{12,16}")
+_NAME = re.compile(r"[^\s:]{1,512}")
 _WILD = re.compile(r"[*?$]")
 _WORD = re.compile(r"[a-z0-9*?-]{1,64}")  # a service, a region, an account
+
+
+def read(text: str, scheme: str = "acs") -> tuple[str, str, str, str]:
+    """Service, region, account and the rest of an ARN, as they are written. Raises ValueError."""
+    parts = text.split(":", 4)
+    if len(parts) != 5 or parts[0] != scheme:
+        raise ValueError("an ARN is written acs:service:region:account:resource")
+    return parts[1], parts[2], parts[3], parts[4]
+
+
+# --- in parameters ----------------------------------------------------------------------------------------------------
+
+
+def identity(account: str, kind: str, name: str) -> str:
+    """`acs:ram::1000000000000001:user/ann`. An assumed role is `assumed-role/ROLE/SESSION`."""
+    return f"acs:ram::{aliyun_account(account)}:{kind}/{name}"
+
+
+def root(account: str) -> str:
+    """The ARN of the account's own identity."""
+    return f"acs:ram::{aliyun_account(account)}:root"
+
+
+def parse(text: str, kind: str, parameter: str) -> tuple[str, str]:
+    """The account (12 digits) and the name in an ARN of that kind. Raises INVALID "argument"."""
+    try:
+        service, region, number, path = read(text)
+    except ValueError:
+        service, region, number, path = "", "", "", ""
+    found, _, name = path.partition("/")
+    known = service in ("ram", "sts") and not region and found == kind
+    if not known or _NUMBER.fullmatch(number) is None or _NAME.fullmatch(name) is None:
+        why = f"The parameter {parameter} is wrongly formed."
+        raise Fault(Kind.INVALID, "argument", why, name=parameter, value=text[:128])
+    account = account_of_aliyun(number)
+    return (account if len(account) == ACCOUNT_DIGITS else number), name
+
+
+# --- in policies ------------------------------------------------------------------------------------------------------
 
 
 def resource(text: str) -> ResourcePattern:
     """What a Resource names. Raises ValueError."""
     if text == "*":
         return ResourcePattern(ANY, ANY, ANY)
-    parts = text.split(":", 4)
-    if len(parts) != 5 or parts[0] != "acs":
-        raise ValueError("a resource is * or an ARN: acs:service:region:account:resource")
-    _, service, region, account, path = parts
+    service, region, account, path = read(text)
     if not _WORD.fullmatch(service) or not path:
         raise ValueError("an ARN names a service and a resource")
     if not (_WORD.fullmatch(region or ANY) and _WORD.fullmatch(account or ANY)):
@@ -81,10 +121,10 @@ def principal(text: str) -> PrincipalPattern:
     if re.fullmatch(r"[0-9]{5,20}", text):
         # The number of a user or a role: the core knows them by name.
         return PrincipalPattern("id", "", text)
-    parts = text.removeprefix("acs:").removeprefix("arn:").split(":", 3)
-    if len(parts) != 4 or text.split(":", 1)[0] not in ("acs", "arn") or parts[1] or not _ACCOUNT.fullmatch(parts[2]):
+    service, region, number, path = read(text, "arn" if text.startswith("arn:") else "acs")  # OSS writes both
+    if region or not _ACCOUNT.fullmatch(number):
         raise ValueError("a principal is *, an account, or an ARN of RAM or STS")
-    service, account, path = parts[0], account_of_aliyun(parts[2]), parts[3]
+    account = account_of_aliyun(number)
     kind, _, name = path.partition("/")
     if service == "ram" and path == "root":
         return PrincipalPattern("account", account)

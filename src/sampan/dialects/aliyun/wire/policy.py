@@ -33,9 +33,14 @@ _KEYS = Keys(
         "oidc:iss": "token/iss",
         "oss:Prefix": "objects:prefix",
         "oss:Delimiter": "objects:delimiter",
+        "oss:x-oss-acl": "objects:acl",
         "oss:ExistingObjectTag/": "objects:tag/",
     },
-    also={"oss:RequestObjectTag/": "request-tag/", "oss:BucketTag/": "resource-tag/"},
+    also={
+        "oss:RequestObjectTag/": "request-tag/",
+        "oss:BucketTag/": "resource-tag/",
+        "oss:x-oss-object-acl": "objects:acl",
+    },
     of_objects={"request-tag/": "oss:RequestObjectTag/", "resource-tag/": "oss:BucketTag/"},
 )
 

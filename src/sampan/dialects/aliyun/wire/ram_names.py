@@ -1,38 +1,15 @@
-"""How RAM and STS name what identity holds: ARNs, and ids made of digits."""
+"""How RAM and STS show ids and places in listings: numbers, and opaque markers. Their ARNs are in `arn`."""
 
 from __future__ import annotations
 
 import base64
 import hashlib
-import re
 
 from sampan.kernel.fault import Fault, Kind
-from sampan.kernel.names import ACCOUNT_DIGITS, account_of_aliyun, aliyun_account
 
-_ARN = re.compile(r"acs:(?:ram|sts)::([0-9]{12,16}):([a-z-]+)/([^\s:]{1,512})")
 # The first digit tells what an id is of, as it does in the vendor's.
 _FIRST_DIGITS = {"user": "2", "role": "3"}
 _DIGITS = 18
-
-
-def arn(account: str, kind: str, name: str) -> str:
-    """`acs:ram::1000000000000001:user/ann`. An assumed role is `assumed-role/ROLE/SESSION`."""
-    return f"acs:ram::{aliyun_account(account)}:{kind}/{name}"
-
-
-def root_arn(account: str) -> str:
-    """The ARN of the account's own identity."""
-    return f"acs:ram::{aliyun_account(account)}:root"
-
-
-def parse_arn(text: str, kind: str, parameter: str) -> tuple[str, str]:
-    """The account (12 digits) and the name in an ARN of that kind. Raises INVALID "argument"."""
-    match = _ARN.fullmatch(text)
-    if match is None or match[2] != kind:
-        why = f"The parameter {parameter} is wrongly formed."
-        raise Fault(Kind.INVALID, "argument", why, name=parameter, value=text[:128])
-    account = account_of_aliyun(match[1])
-    return (account if len(account) == ACCOUNT_DIGITS else match[1]), match[3]
 
 
 def number(kind: str, core_id: str) -> str:

@@ -22,7 +22,7 @@ Shown = Mapping[str, Any]
 
 BEDROCK = "bedrock.amazonaws.com"
 FORM = "ABSK"
-SCOPE = ("models",)
+SCOPE = ("inference",)
 _DAY_MS = 24 * 3600 * 1000
 _ACTIVE, _INACTIVE, _EXPIRED = "Active", "Inactive", "Expired"
 

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, NoReturn
 
 from sampan.dialects.aws.iam import forms
-from sampan.dialects.aws.wire import arn
+from sampan.dialects.aws.wire import arns
 from sampan.dialects.aws.wire.actions import ACTIONS
 from sampan.dialects.aws.wire.policy import GRAMMAR
 from sampan.dialects.aws.wire.service import Call, Done
@@ -100,7 +100,7 @@ def _caller(call: Call) -> Principal | None:
     text = call.params.get("CallerArn")
     if text is None:
         return None
-    found = _tried(arn.principal, text)
+    found = _tried(arns.principal, text)
     if found.kind not in ("user", "role"):
         _refuse(f"{text[:128]} is not the ARN of a user or a role")
     return Principal(found.kind, found.account, found.name)
@@ -118,7 +118,7 @@ def _owner(call: Call) -> str:
 
 
 def _resource(text: str, owner: str) -> Resource:
-    found = _tried(arn.resource, text)
+    found = _tried(arns.resource, text)
     return Resource(found.service, found.path, owner if found.account == ANY else found.account)
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 
-from sampan.dialects.aws.s3 import names
+from sampan.dialects.aws.s3 import acls, names, policies
 from sampan.dialects.aws.s3.exchange import S3Exchange
 from sampan.dialects.aws.s3.page import document
 from sampan.gateway.http import Reply
@@ -13,6 +13,7 @@ from sampan.gateway.xml import escape, parse
 from sampan.kernel.fault import Fault, Kind
 from sampan.kernel.names import Place
 from sampan.services.objects.model import (
+    Acl,
     BucketInfo,
     CreateBucket,
     DeleteBucket,
@@ -36,7 +37,15 @@ def bind_create_bucket(exchange: S3Exchange, body: bytes) -> CreateBucket:
             if root.find(name) is not None:
                 raise Fault(Kind.NOT_DONE, "operation", operation=f"CreateBucket with {name}")
         constraint = root.get("LocationConstraint").strip()
-    return CreateBucket(bucket=exchange.bucket, place=_place(exchange, constraint))
+    word = exchange.headers.get("x-amz-object-ownership")
+    if word is not None and word not in policies.OWNERSHIPS:
+        raise Fault(Kind.INVALID, "argument", name="x-amz-object-ownership", value=word[:64])
+    return CreateBucket(
+        bucket=exchange.bucket,
+        place=_place(exchange, constraint),
+        acl=acls.read(exchange) or Acl.PRIVATE,
+        ownership=policies.OWNERSHIPS.get(word or ""),
+    )
 
 
 def _place(exchange: S3Exchange, constraint: str) -> Place | None:

@@ -7,7 +7,7 @@ import re
 from collections.abc import Mapping
 from urllib.parse import unquote
 
-from sampan.dialects.aws.s3 import names
+from sampan.dialects.aws.s3 import acls, names
 from sampan.dialects.aws.s3.exchange import S3Exchange
 from sampan.dialects.aws.wire import dates
 from sampan.dialects.aws.wire.body import PREFIX as CHECKSUM_PREFIX
@@ -33,25 +33,19 @@ SYSTEM_HEADERS = ("cache-control", "content-disposition", "content-encoding", "c
 _RANGE = re.compile(r"bytes=([0-9]{0,18})-([0-9]{0,18})").fullmatch
 _ETAG = re.compile(r'\s*(?:W/)?"?([^",]*)"?\s*').fullmatch
 
-# Headers that ask for something that Sampan does not do. They are refused by name: who asks for encryption, for a lock
-# or for a grant must not believe to have got it. The values listed ask for nothing more than what is the case anyway.
+# Headers that ask for something that Sampan does not do. They are refused by name: who asks for encryption or for a
+# lock must not believe to have got it. The values listed ask for nothing more than what is the case anyway.
 _REFUSED = (
     "x-amz-server-side-encryption",
     "x-amz-copy-source-server-side-encryption",
     "x-amz-object-lock-",
     "x-amz-bucket-object-lock-",
-    "x-amz-grant-",
-    "x-amz-acl",
-    "x-amz-object-ownership",
     "x-amz-write-offset-bytes",
     "x-amz-if-match-",
     "x-amz-bucket-namespace",
     "x-amz-object-annotation-directive",
 )
-_CANNED = ("public-read", "public-read-write", "authenticated-read")  # what a bucket alone can be given
 _HARMLESS: Mapping[str, tuple[str, ...]] = {
-    "x-amz-acl": ("private", "bucket-owner-full-control", "bucket-owner-read"),
-    "x-amz-object-ownership": ("BucketOwnerEnforced",),
     "x-amz-bucket-object-lock-enabled": ("false", "False"),
     "x-amz-object-lock-legal-hold": ("OFF",),
     "x-amz-bucket-namespace": ("global",),
@@ -64,10 +58,7 @@ def check_promises(exchange: S3Exchange) -> None:
     Raises Fault(NOT_DONE, "operation").
     """
     headers = exchange.headers
-    settable = exchange.operation is not None and exchange.operation.name == "PutBucketAcl"
     for name in headers:
-        if settable and name == "x-amz-acl" and headers[name] in _CANNED:
-            continue
         if name.startswith(_REFUSED) and headers[name] not in _HARMLESS.get(name, ()):
             raise Fault(Kind.NOT_DONE, "operation", operation=f"header {name}", header=name)
     if "x-amz-expected-bucket-owner" in headers or "x-amz-source-expected-bucket-owner" in headers:
@@ -129,6 +120,7 @@ def read_meta(exchange: S3Exchange) -> Meta:
         user=user,
         storage_class=read_storage_class(headers) or StorageClass.STANDARD,
         note={"website": read_text(WEBSITE, website)} if website else {},
+        acl=acls.read_object(exchange),
     )
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from sampan.dialects.aws.s3 import buckets, policies, words
+from sampan.dialects.aws.s3 import acls, buckets, policies, words
 from sampan.dialects.aws.s3.exchange import S3Exchange
 from sampan.dialects.aws.s3.headers import (
     WEBSITE,
@@ -28,6 +28,7 @@ from sampan.kernel import limits
 from sampan.kernel.fault import Fault, Kind
 from sampan.services.objects.model import (
     NO_CONDITION,
+    Acl,
     CopyObject,
     Deleted,
     DeleteObject,
@@ -38,6 +39,7 @@ from sampan.services.objects.model import (
     HeadObject,
     Outcome,
     PutObject,
+    PutObjectAcl,
     PutObjectTags,
     Tagged,
     Target,
@@ -102,6 +104,7 @@ def bind_copy_object(exchange: S3Exchange, _: bytes) -> CopyObject:
         condition=read_write_condition(headers),
         source_condition=read_condition(headers, "x-amz-copy-source-"),
         checksum=read_algorithm(headers),
+        acl=acls.read_object(exchange),
     )
 
 
@@ -318,11 +321,19 @@ def _look(exchange: S3Exchange, needs: str) -> HeadObject:
 
 
 def render_acl(exchange: S3Exchange, found: Found) -> Reply:
-    """The owner's."""
-    return policies.acl(found.info.owner)
+    """The owner's grant, and those of the canned ACL."""
+    return policies.acl(found.info.owner, found.info.meta.acl or Acl.PRIVATE)
 
 
-def bind_put_acl(exchange: S3Exchange, body: bytes) -> HeadObject:
+def bind_put_acl(exchange: S3Exchange, body: bytes) -> PutObjectAcl:
     """PUT /bucket/key?acl."""
-    policies.check_acl(exchange, body)
-    return _look(exchange, "PutObjectAcl")
+    acls.required(exchange, body)
+    acl = acls.read_object(exchange, body) or Acl.PRIVATE
+    return PutObjectAcl(
+        bucket=exchange.bucket, place=exchange.place, key=exchange.key, acl=acl, version=version_id(exchange)
+    )
+
+
+def render_put_acl(exchange: S3Exchange, version: str | None) -> Reply:
+    """200 with the version that it is of."""
+    return Reply(200, version_header(version))

@@ -17,6 +17,7 @@ from sampan.kernel.command import Command
 from sampan.kernel.fault import Fault, Kind
 
 SERVICE, BUCKET, OBJECT = range(3)
+_BLOCK, _OWNERSHIP = "publicAccessBlock", "ownershipControls"
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,6 +83,25 @@ def _buckets() -> list[Row]:
             policies.bind_put_policy, buckets.render_nothing, document=True,
         ),
         Row("DeleteBucketPolicy", "DELETE", BUCKET, "policy", policies.bind_delete_policy, buckets.render_nothing),
+        Row(
+            "GetBucketPolicyStatus", "GET", BUCKET, "policyStatus",
+            policies.bind_get_policy_status, policies.render_policy_status,
+        ),
+        Row("GetPublicAccessBlock", "GET", BUCKET, _BLOCK, policies.bind_get_block, policies.render_block),
+        Row("PutPublicAccessBlock", "PUT", BUCKET, _BLOCK, policies.bind_put_block, buckets.render_done, document=True),
+        Row("DeletePublicAccessBlock", "DELETE", BUCKET, _BLOCK, policies.bind_delete_block, buckets.render_nothing),
+        Row(
+            "GetBucketOwnershipControls", "GET", BUCKET, _OWNERSHIP,
+            policies.bind_get_ownership, policies.render_ownership,
+        ),
+        Row(
+            "PutBucketOwnershipControls", "PUT", BUCKET, _OWNERSHIP,
+            policies.bind_put_ownership, buckets.render_done, document=True,
+        ),
+        Row(
+            "DeleteBucketOwnershipControls", "DELETE", BUCKET, _OWNERSHIP,
+            policies.bind_delete_ownership, buckets.render_nothing,
+        ),
         Row("ListObjects", "GET", BUCKET, "", listing.bind_list_objects, listing.render_list_objects),
         Row("ListObjectsV2", "GET", BUCKET, "list-type", listing.bind_list_objects_v2, listing.render_list_objects_v2),
         Row("ListObjectVersions", "GET", BUCKET, "versions", listing.bind_list_versions, listing.render_list_versions),
@@ -116,7 +136,7 @@ def _objects() -> list[Row]:
             objects.bind_delete_tagging, objects.render_delete_tagging,
         ),
         Row("GetObjectAcl", "GET", OBJECT, "acl", objects.bind_get_acl, objects.render_acl),
-        Row("PutObjectAcl", "PUT", OBJECT, "acl", objects.bind_put_acl, buckets.render_done, document=True),
+        Row("PutObjectAcl", "PUT", OBJECT, "acl", objects.bind_put_acl, objects.render_put_acl, document=True),
         Row(
             "CreateMultipartUpload", "POST", OBJECT, "uploads",
             uploads.bind_create_upload, uploads.render_create_upload,
@@ -153,9 +173,6 @@ def _not_done() -> list[Row]:
         Row("UpdateBucketMetadataAnnotationTableConfiguration", "PUT", BUCKET, "metadataAnnotationTable"),
         Row("UpdateBucketMetadataInventoryTableConfiguration", "PUT", BUCKET, "metadataInventoryTable"),
         Row("UpdateBucketMetadataJournalTableConfiguration", "PUT", BUCKET, "metadataJournalTable"),
-        Row("GetPublicAccessBlock", "GET", BUCKET, "publicAccessBlock"),
-        Row("PutPublicAccessBlock", "PUT", BUCKET, "publicAccessBlock"),
-        Row("DeletePublicAccessBlock", "DELETE", BUCKET, "publicAccessBlock"),
         Row("GetObjectLockConfiguration", "GET", BUCKET, "object-lock"),
         Row("PutObjectLockConfiguration", "PUT", BUCKET, "object-lock"),
         Row("CreateSession", "GET", BUCKET, "session"),
@@ -192,9 +209,6 @@ _BUCKET_SETTINGS = (
     ("Delete", "DELETE", "MetadataTableConfiguration", "metadataTable"),
     ("Get", "GET", "NotificationConfiguration", "notification"),
     ("Put", "PUT", "NotificationConfiguration", "notification"),
-    ("Get", "GET", "OwnershipControls", "ownershipControls"), ("Put", "PUT", "OwnershipControls", "ownershipControls"),
-    ("Delete", "DELETE", "OwnershipControls", "ownershipControls"),
-    ("Get", "GET", "PolicyStatus", "policyStatus"),
     ("Get", "GET", "Replication", "replication"), ("Put", "PUT", "Replication", "replication"),
     ("Delete", "DELETE", "Replication", "replication"),
     ("Get", "GET", "RequestPayment", "requestPayment"), ("Put", "PUT", "RequestPayment", "requestPayment"),

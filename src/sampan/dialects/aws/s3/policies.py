@@ -1,34 +1,39 @@
-"""Who else may use a bucket: its policy and its ACL, and the ACLs of objects. One bind and one render for each."""
+"""Who else may use a bucket: its policy, its ACL, and what forbids both. One bind and one render for each."""
 
 from __future__ import annotations
 
-from sampan.dialects.aws.s3 import names
+from sampan.dialects.aws.s3 import acls
 from sampan.dialects.aws.s3.exchange import S3Exchange
-from sampan.dialects.aws.s3.page import document, owner
+from sampan.dialects.aws.s3.page import document, owner, truth
 from sampan.gateway.http import Reply
-from sampan.gateway.xml import Element, parse
+from sampan.gateway.xml import parse
 from sampan.kernel.fault import Fault, Kind
 from sampan.services.objects.model import (
     Acl,
+    Block,
     BucketInfo,
     DeleteBucketPolicy,
     Document,
     GetBucketAcl,
     GetBucketPolicy,
+    GetBucketPolicyStatus,
+    HeadBucket,
     Language,
+    Ownership,
     PutBucketAcl,
+    PutBucketBlock,
+    PutBucketOwnership,
     PutBucketPolicy,
 )
 
 _XSI = "http://www.w3.org/2001/XMLSchema-instance"
-_GROUPS = "http://acs.amazonaws.com/groups/global/"
-# The grants of each canned ACL besides the owner's.
-_GRANTS = {
-    Acl.PRIVATE: (),
-    Acl.PUBLIC_READ: (("AllUsers", "READ"),),
-    Acl.PUBLIC_READ_WRITE: (("AllUsers", "READ"), ("AllUsers", "WRITE")),
-    Acl.AUTHENTICATED_READ: (("AuthenticatedUsers", "READ"),),
+OWNERSHIPS = {
+    "BucketOwnerEnforced": Ownership.ENFORCED,
+    "BucketOwnerPreferred": Ownership.PREFERRED,
+    "ObjectWriter": Ownership.WRITER,
 }
+# The elements of a PublicAccessBlockConfiguration, in the order of the core's fields.
+_BLOCKS = ("BlockPublicAcls", "IgnorePublicAcls", "BlockPublicPolicy", "RestrictPublicBuckets")
 
 
 # --- policies --------------------------------------------------------------------------------------------------------
@@ -58,9 +63,17 @@ def bind_delete_policy(exchange: S3Exchange, _: bytes) -> DeleteBucketPolicy:
     return DeleteBucketPolicy(bucket=exchange.bucket, place=exchange.place)
 
 
+def bind_get_policy_status(exchange: S3Exchange, _: bytes) -> GetBucketPolicyStatus:
+    """GET /bucket?policyStatus."""
+    return GetBucketPolicyStatus(bucket=exchange.bucket, place=exchange.place)
+
+
+def render_policy_status(exchange: S3Exchange, public: bool) -> Reply:
+    """Whether the policy opens the bucket to the public."""
+    return document("PolicyStatus", f"<IsPublic>{truth(public)}</IsPublic>")
+
+
 # --- access control lists --------------------------------------------------------------------------------------------
-# A bucket has one of the canned ones. An object belongs to its owner alone: writing its ACL is accepted where it asks
-# for just that.
 
 
 def bind_get_acl(exchange: S3Exchange, _: bytes) -> GetBucketAcl:
@@ -75,13 +88,12 @@ def render_acl(exchange: S3Exchange, info: BucketInfo) -> Reply:
 
 def bind_put_acl(exchange: S3Exchange, body: bytes) -> PutBucketAcl:
     """PUT /bucket?acl. S3's ACL of a bucket says nothing of its objects."""
-    check_acl(exchange, body)
-    value = exchange.headers.get("x-amz-acl", "")
-    canned = Acl(value) if value in set(Acl) else Acl.PRIVATE
+    acls.required(exchange, body)
+    canned = acls.read(exchange, body) or Acl.PRIVATE
     return PutBucketAcl(bucket=exchange.bucket, place=exchange.place, acl=canned, objects=False)
 
 
-def acl(account: str, canned: Acl = Acl.PRIVATE) -> Reply:
+def acl(account: str, canned: Acl) -> Reply:
     """An AccessControlPolicy that gives the owner full control, and others what the canned ACL does."""
     grantee = owner(account, "Grantee").replace(
         "<Grantee>", f'<Grantee xmlns:xsi="{_XSI}" xsi:type="CanonicalUser">', 1
@@ -89,32 +101,74 @@ def acl(account: str, canned: Acl = Acl.PRIVATE) -> Reply:
     return document(
         "AccessControlPolicy",
         f"{owner(account)}<AccessControlList><Grant>{grantee}<Permission>FULL_CONTROL</Permission></Grant>"
-        + "".join(_grant(group, permission) for group, permission in _GRANTS[canned])
+        + "".join(_grant(group, permission) for group, permission in acls.CANNED[canned])
         + "</AccessControlList>",
     )
 
 
-def check_acl(exchange: S3Exchange, body: bytes) -> None:
-    """Raises Fault(NOT_DONE, "operation") for a list that gives anything to anybody else than the owner.
-
-    The header x-amz-acl was checked with the other headers.
-    """
-    if not body:
-        if "x-amz-acl" not in exchange.headers:
-            raise Fault(Kind.INVALID, "document", "neither an ACL in the body nor one in x-amz-acl")
-        return
-    grants = parse(body, "AccessControlPolicy").find("AccessControlList")
-    if grants is None:
-        raise Fault(Kind.INVALID, "document", "AccessControlList is missing")
-    mine = names.canonical_id(exchange.caller.account)
-    for grant in grants.all("Grant"):
-        grantee = grant.find("Grantee") or Element("Grantee")
-        if grantee.get("ID") != mine or grant.get("Permission") != "FULL_CONTROL":
-            raise Fault(Kind.NOT_DONE, "operation", operation="grants to others than the owner")
-
-
 def _grant(group: str, permission: str) -> str:
     return (
-        f'<Grant><Grantee xmlns:xsi="{_XSI}" xsi:type="Group"><URI>{_GROUPS}{group}</URI></Grantee>'
+        f'<Grant><Grantee xmlns:xsi="{_XSI}" xsi:type="Group"><URI>{acls.GROUPS}{group}</URI></Grantee>'
         f"<Permission>{permission}</Permission></Grant>"
     )
+
+
+# --- what forbids a bucket to be public -------------------------------------------------------------------------------
+
+
+def bind_get_block(exchange: S3Exchange, _: bytes) -> HeadBucket:
+    """GET /bucket?publicAccessBlock."""
+    return HeadBucket(bucket=exchange.bucket, place=exchange.place, needs="GetBucketBlock")
+
+
+def render_block(exchange: S3Exchange, info: BucketInfo) -> Reply:
+    """Raises Fault(MISSING, "public access block")."""
+    block = info.block
+    if block is None:
+        raise Fault(Kind.MISSING, "public access block", bucket=info.name)
+    values = (block.refuse_acls, block.ignore_acls, block.refuse_policy, block.restrict)
+    rows = "".join(f"<{name}>{truth(value)}</{name}>" for name, value in zip(_BLOCKS, values, strict=True))
+    return document("PublicAccessBlockConfiguration", rows)
+
+
+def bind_put_block(exchange: S3Exchange, body: bytes) -> PutBucketBlock:
+    """PUT /bucket?publicAccessBlock. What is not named is off."""
+    root = parse(body, "PublicAccessBlockConfiguration")
+    values = [root.get(name).strip().lower() for name in _BLOCKS]
+    if not set(values) <= {"", "true", "false"}:
+        raise Fault(Kind.INVALID, "document", "true or false is wanted")
+    return PutBucketBlock(
+        bucket=exchange.bucket, place=exchange.place, block=Block(*(value == "true" for value in values))
+    )
+
+
+def bind_delete_block(exchange: S3Exchange, _: bytes) -> PutBucketBlock:
+    """DELETE /bucket?publicAccessBlock."""
+    return PutBucketBlock(bucket=exchange.bucket, place=exchange.place, block=None)
+
+
+def bind_get_ownership(exchange: S3Exchange, _: bytes) -> HeadBucket:
+    """GET /bucket?ownershipControls."""
+    return HeadBucket(bucket=exchange.bucket, place=exchange.place, needs="GetBucketOwnership")
+
+
+def render_ownership(exchange: S3Exchange, info: BucketInfo) -> Reply:
+    """Raises Fault(MISSING, "ownership controls")."""
+    word = next((word for word, value in OWNERSHIPS.items() if value is info.ownership), None)
+    if word is None:
+        raise Fault(Kind.MISSING, "ownership controls", bucket=info.name)
+    return document("OwnershipControls", f"<Rule><ObjectOwnership>{word}</ObjectOwnership></Rule>")
+
+
+def bind_put_ownership(exchange: S3Exchange, body: bytes) -> PutBucketOwnership:
+    """PUT /bucket?ownershipControls: one rule."""
+    rules = list(parse(body, "OwnershipControls").all("Rule"))
+    word = rules[0].get("ObjectOwnership").strip() if len(rules) == 1 else ""
+    if word not in OWNERSHIPS:
+        raise Fault(Kind.INVALID, "document", "one rule with an ObjectOwnership is wanted")
+    return PutBucketOwnership(bucket=exchange.bucket, place=exchange.place, ownership=OWNERSHIPS[word])
+
+
+def bind_delete_ownership(exchange: S3Exchange, _: bytes) -> PutBucketOwnership:
+    """DELETE /bucket?ownershipControls."""
+    return PutBucketOwnership(bucket=exchange.bucket, place=exchange.place, ownership=None)

@@ -102,6 +102,16 @@ _TABLE: Mapping[tuple[Kind, str], Word] = {
     (Kind.TOO_MANY, "bucket"): Word("TooManyBuckets", 400, "You have attempted to create more buckets than allowed"),
     (Kind.MISSING, "bucket tags"): Word("NoSuchTagSet", 404, "The TagSet does not exist"),
     (Kind.MISSING, "bucket policy"): Word("NoSuchBucketPolicy", 404, "The bucket policy does not exist"),
+    (Kind.MISSING, "public access block"): Word(
+        "NoSuchPublicAccessBlockConfiguration", 404, "The public access block configuration was not found"
+    ),
+    (Kind.MISSING, "ownership controls"): Word(
+        "OwnershipControlsNotFoundError", 404, "The bucket ownership controls were not found"
+    ),
+    (Kind.DENIED, "public access"): Word(
+        "AccessDenied", 403, "The bucket's public access block does not allow ACLs or policies that are public"
+    ),
+    (Kind.CONFLICT, "acl"): Word("AccessControlListNotSupported", 400, "The bucket does not allow ACLs"),
     (Kind.INVALID, "policy document"): Word("MalformedPolicy", 400, "Policies must be valid JSON", telling=True),
     (Kind.TOO_LARGE, "policy document"): Word("MalformedPolicy", 400, "The policy is too large", telling=True),
     (Kind.INVALID, "tags"): Word("InvalidTag", 400, "The tag provided was not a valid tag.", telling=True),
@@ -291,7 +301,7 @@ def _details(request: Request, address: Address, word: Word, fault: Fault) -> di
     match (fault.kind, fault.noun):
         case (
             Kind.MISSING | Kind.EXISTS | Kind.CONFLICT | Kind.INVALID,
-            "bucket" | "bucket name" | "bucket tags" | "bucket policy",
+            "bucket" | "bucket name" | "bucket tags" | "bucket policy" | "public access block" | "ownership controls",
         ):
             return {"BucketName": facts.get("bucket", address.bucket)}
         case (Kind.MISSING, "object" | "symlink target"):

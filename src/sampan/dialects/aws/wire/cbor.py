@@ -1,7 +1,8 @@
 """CBOR (RFC 8949), as far as the protocol rpc-v2-cbor uses it: no tag but that of a time, no undefined kinds.
 
 A time is told from a number by its type, `Seconds`. Strings, lists and maps of indefinite length are read; they are
-never written. Depth is bounded, and sizes by the bytes that are there.
+never written. Depth is bounded, and sizes by the bytes that are there: however many items are announced, the first one
+that is not there ends the reading.
 """
 
 from __future__ import annotations
@@ -72,8 +73,6 @@ class _Reader:
         if major == 5:
             return self._map(argument, level)
         if major == 4:
-            if argument > len(self.data) - self.at:
-                raise Malformed("the data ends early")
             return [self.item(level + 1) for _ in range(argument)]
         if major == 2:
             return self._take(argument)
@@ -96,8 +95,6 @@ class _Reader:
         return taken
 
     def _map(self, size: int, level: int) -> dict[str, Any]:
-        if size > len(self.data) - self.at:
-            raise Malformed("the data ends early")
         found: dict[str, Any] = {}
         for _ in range(size):
             self._pair(found, level)

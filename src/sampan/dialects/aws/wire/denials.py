@@ -9,7 +9,7 @@ import json
 from collections.abc import Callable
 from typing import Any
 
-from sampan.dialects.aws.wire import arn, arns
+from sampan.dialects.aws.wire import arns
 from sampan.dialects.aws.wire.actions import ACTIONS
 from sampan.dialects.aws.wire.arns import Arn
 from sampan.kernel.denial import Denial
@@ -66,7 +66,7 @@ def resource_arn(denial: Denial) -> str:
         return ANY
     owner = ANY if resource.service == "objects" else resource.owner or denial.principal.account or ANY
     try:
-        return arn.resource_text(ResourcePattern(resource.service, owner, resource.path))
+        return arns.resource_text(ResourcePattern(resource.service, owner, resource.path))
     except NoEqual:
         return resource.path
 

@@ -15,7 +15,8 @@ from typing import Any
 from sampan.dialects.aws.wire.model import Error, Member, Shape
 from sampan.dialects.aws.wire.protocol import Format, Refusal, said
 
-_STRING, _BYTES, _TIMESTAMP, _TRUE, _FALSE, _INTEGER, _LONG = 7, 6, 8, 0, 1, 4, 5
+_STRING = 7  # the type of a header that is a text: no service sends others
+_TEXT = struct.Struct(">BH")
 _PRELUDE = struct.Struct(">II")
 _CRC = struct.Struct(">I")
 _OVERHEAD = 16  # prelude, its checksum and the message's
@@ -32,24 +33,16 @@ def message(headers: bytes, payload: bytes) -> bytes:
     return b"".join((head, payload, _CRC.pack(crc)))
 
 
-def header(name: str, value: Any, kind: str = "string") -> bytes:
-    """One header: its name's length, its name, its type, its value. `kind` is a type of the model's."""
-    raw = name.encode()
-    return bytes((len(raw),)) + raw + _header_value(value, kind)
+def header(name: str, value: str) -> bytes:
+    """One header: its name's length, its name, its type (a text's), its value's length, its value."""
+    raw, text = name.encode(), value.encode("utf-8", "replace")
+    return b"".join((bytes((len(raw),)), raw, _TEXT.pack(_STRING, len(text)), text))
 
 
-def _header_value(value: Any, kind: str) -> bytes:
-    match kind:
-        case "boolean":
-            return bytes((_TRUE if value else _FALSE,))
-        case "integer":
-            return struct.pack(">Bi", _INTEGER, value)
-        case "long":
-            return struct.pack(">Bq", _LONG, value)
-        case "timestamp":
-            return struct.pack(">Bq", _TIMESTAMP, value)
-    raw: bytes = value if kind == "blob" else value.encode("utf-8", "replace")
-    return struct.pack(">BH", _BYTES if kind == "blob" else _STRING, len(raw)) + raw
+_CONTENTS = {
+    "blob": header(":content-type", "application/octet-stream"),
+    "string": header(":content-type", "text/plain"),
+}
 
 
 class EventBody:
@@ -77,6 +70,7 @@ class EventBody:
         self._errors = errors
         self._first = first
         self._content = header(":content-type", body.content)
+        self._headers: dict[str, bytes] = {}  # of each kind of event: most messages of a stream are of one
 
     async def chunks(self) -> AsyncIterator[bytes]:
         """A message for each event, as soon as it is there."""
@@ -94,24 +88,25 @@ class EventBody:
     def _message(self, event: Event) -> bytes:
         ((name, values),) = event.items()
         shape = self._shape.members[name].shape
-        headers = [_event(name)]
-        payload: Member | None = None
-        for inner, member in shape.members.items():
-            if member.location == "eventheader" and values.get(inner) is not None:
-                headers.append(header(inner, values[inner], member.shape.type))
-            elif member.location == "eventpayload":
-                payload = member
+        headers = self._headers.get(name)
+        if headers is None:
+            headers = self._headers[name] = _event(name) + self._content_of(shape)
+        payload = _payload(shape)
         if payload is None:
-            body = {inner: each for inner, each in values.items() if shape.members[inner].location != "eventheader"}
-            return message(b"".join(headers) + self._content, self._format.compose(shape, body))
-        value = values.get(payload.name)
-        if payload.shape.type == "blob":
-            content, raw = header(":content-type", "application/octet-stream"), value or b""
-        elif payload.shape.type == "string":
-            content, raw = header(":content-type", "text/plain"), (value or "").encode("utf-8", "replace")
-        else:
-            content, raw = self._content, self._format.compose(payload.shape, value or {})
-        return message(b"".join(headers) + content, raw)
+            return message(headers, self._format.compose(shape, values))
+        value = values[payload.name]
+        match payload.shape.type:
+            case "blob":
+                return message(headers, value)
+            case "string":
+                return message(headers, value.encode("utf-8", "replace"))
+        return message(headers, self._format.compose(payload.shape, value))
+
+    def _content_of(self, shape: Shape) -> bytes:
+        """The header that says what an event's payload is."""
+        payload = _payload(shape)
+        kind = payload.shape.type if payload is not None else ""
+        return _CONTENTS.get(kind, self._content)
 
     def _refused(self, refusal: Refusal) -> bytes:
         """An error that the model expects here is an exception, with a payload of its shape; any other has a code."""
@@ -126,3 +121,8 @@ class EventBody:
 
 def _event(name: str) -> bytes:
     return header(":message-type", "event") + header(":event-type", name)
+
+
+def _payload(shape: Shape) -> Member | None:
+    """The member of an event that is its whole payload, if one is."""
+    return next((member for member in shape.members.values() if member.location == "eventpayload"), None)

@@ -21,14 +21,14 @@ class Shape:
     `wire` is the name that an item has on the wire, if the model gives it one. `least` and `most` limit the length of
     strings, lists and blobs, and the value of numbers. `matches` tells whether a string is of the right form.
     `payload` names the member that is the whole body, `stream` the one that is a stream of events; `document` says that
-    any JSON will do, `sparse` that items may be null, `streams` that a blob need not be held in memory. `fields` are
-    the members that stand in a body, by their names there.
+    any JSON will do, `sparse` that items may be null. `fields` are the members that stand in a body, by their names
+    there.
     """
 
     __slots__ = (
         "choices", "document", "events", "fields", "flat", "item", "key", "least", "matches", "members", "most",
-        "name", "pattern", "payload", "required", "secret", "sparse", "stream", "streams", "timestamp", "type",
-        "union", "value", "wire",
+        "name", "pattern", "payload", "required", "secret", "sparse", "stream", "timestamp", "type", "union",
+        "value", "wire",
     )  # fmt: skip
 
     def __init__(self, name: str, raw: Mapping[str, Any]) -> None:
@@ -47,7 +47,6 @@ class Shape:
         self.sparse: bool = raw.get("sparse", False)
         self.union: bool = raw.get("union", False)
         self.events: bool = raw.get("eventstream", False)
-        self.streams: bool = raw.get("streaming", False)
         self.pattern: str = raw.get("pattern", "")
         self.matches = _matcher(self.pattern)
         self.members: dict[str, Member] = {}
@@ -63,8 +62,8 @@ class Member:
     """A place in a structure, list or map. `wire` is its name there, "" if the model leaves it to the protocol.
 
     `location` is where it stands in HTTP ("uri", "querystring", "header", "headers" for a map of headers by prefix,
-    "statusCode"), or "" for the body; in an event's message it is "eventheader" or "eventpayload". `attribute` says
-    that in XML it is an attribute, `json` that a header's text is JSON in Base64. `namespace` is that of its element.
+    "statusCode"), or "" for the body; "eventpayload" is the whole payload of an event's message. `json` says that a
+    header's text is JSON in Base64; `namespace` is that of its element in XML.
     """
 
     name: str
@@ -74,7 +73,6 @@ class Member:
     timestamp: str
     location: str = ""
     json: bool = False
-    attribute: bool = False
     namespace: str = ""
 
 
@@ -107,13 +105,13 @@ class OperationModel:
 
 @dataclass(frozen=True, slots=True)
 class Model:
-    """A service. `namespace` is that of its XML, `target` the beginning of X-Amz-Target in the JSON protocols.
+    """A service. `host` is the first part of its hosts' names at AWS, `namespace` that of its XML, `target` the
+    beginning of X-Amz-Target in the JSON protocols.
 
     `protocols` are those that it speaks, `scope` is its name in a signature, `bearer` says that it takes API keys,
     `query_errors` that it spoke the query protocol once, and tells its clients the codes of that time too.
     """
 
-    service: str
     version: str
     protocols: tuple[str, ...]
     scope: str
@@ -139,7 +137,6 @@ def load(service: str, version: str, free: Collection[str] = ()) -> Model:
     for name in free:
         shapes[name].matches = None
     return Model(
-        service=service,
         version=metadata["apiVersion"],
         protocols=tuple(metadata.get("protocols", (metadata["protocol"],))),
         scope=metadata.get("signingName", metadata["endpointPrefix"]),
@@ -187,9 +184,7 @@ def _shapes(raw: Mapping[str, Mapping[str, Any]]) -> dict[str, Shape]:
 
     def member(name: str, reference: Mapping[str, Any]) -> Member:
         shape = shapes[reference["shape"]]
-        location = reference.get("location", "")
-        for place in ("eventheader", "eventpayload"):
-            location = place if reference.get(place) else location
+        location = "eventpayload" if reference.get("eventpayload") else reference.get("location", "")
         return Member(
             name=name,
             shape=shape,
@@ -198,7 +193,6 @@ def _shapes(raw: Mapping[str, Mapping[str, Any]]) -> dict[str, Shape]:
             timestamp=reference.get("timestampFormat", shape.timestamp).lower(),
             location=location,
             json=reference.get("jsonvalue", False),
-            attribute=reference.get("xmlAttribute", False),
             namespace=_namespace(reference),
         )
 

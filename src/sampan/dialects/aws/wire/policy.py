@@ -10,7 +10,7 @@ import re
 from collections.abc import Sequence
 from typing import Any, ClassVar
 
-from sampan.dialects.aws.wire import arn
+from sampan.dialects.aws.wire import arns
 from sampan.dialects.aws.wire.actions import ACTIONS
 from sampan.kernel import reading
 from sampan.kernel.document import Numeral, Unreadable, below
@@ -35,7 +35,7 @@ _CLASSES = {
     "DEEP_ARCHIVE": "archive-deep",
 }
 _KEYS = Keys(
-    cloud=arn.CLOUD,
+    cloud=arns.CLOUD,
     names={
         "aws:SourceIp": "source-ip",
         "aws:CurrentTime": "time",
@@ -61,6 +61,7 @@ _KEYS = Keys(
         "s3:VersionId": "objects:version",
         "s3:x-amz-storage-class": "objects:storage-class",
         "s3:x-amz-copy-source": "objects:copy-source",
+        "s3:x-amz-acl": "objects:acl",
         "s3:ExistingObjectTag/": "objects:tag/",
     },
     also={
@@ -79,7 +80,7 @@ _TOKEN = re.compile(r"([a-z0-9.-]+\.[a-z0-9._/-]+):(sub|aud|iss)", re.IGNORECASE
 class IamGrammar(Grammar):
     """The words of IAM's language."""
 
-    cloud: ClassVar = arn.CLOUD
+    cloud: ClassVar = arns.CLOUD
     name: ClassVar = "IAM"
     actions: ClassVar = ACTIONS
     keys: ClassVar = _KEYS
@@ -105,10 +106,10 @@ class IamGrammar(Grammar):
     chars_max: ClassVar = {Purpose.IDENTITY: 10_240, Purpose.RESOURCE: 20_480, Purpose.TRUST: 4_096}
 
     def resource(self, text: str) -> ResourcePattern:
-        return arn.resource(text)
+        return arns.resource(text)
 
     def resource_text(self, pattern: ResourcePattern) -> str:
-        return arn.resource_text(pattern)
+        return arns.resource_text(pattern)
 
     def key(self, text: str) -> str:
         """A key of a token has the provider's name before its own: the core's has not, since Principal names it."""
@@ -142,7 +143,7 @@ class IamGrammar(Grammar):
     def principals_value(self, patterns: Sequence[PrincipalPattern], purpose: Purpose) -> Any:
         entries: dict[str, list[str]] = {}
         for pattern in patterns:
-            element, text = arn.principal_text(pattern)
+            element, text = arns.principal_text(pattern)
             entries.setdefault(element, []).append(text)
         if entries == {"AWS": ["*"]}:
             return "*"
@@ -154,9 +155,9 @@ def _principal(kind: str, text: Any, where: str) -> PrincipalPattern:
         raise Unreadable(where, "this must be a text")
     try:
         if kind == "AWS":
-            return arn.principal(text)
+            return arns.principal(text)
         if kind == "Federated":
-            return arn.federated(text)
+            return arns.federated(text)
     except ValueError as wrong:
         raise Unreadable(where, f"{text[:128]!r}: {wrong}") from None
     if kind == "Service" and re.fullmatch(r"[a-z0-9.-]{1,128}", text):

@@ -239,7 +239,8 @@ class ServiceDialect:
 
     def _refusal(self, protocol: WireProtocol, fault: Fault) -> Refusal:
         word, message = tell(self._words[protocol], fault)
-        return Refusal(word.code, word.status, message, word.old)
+        details = {member: fault.facts[fact] for member, fact in word.details.items() if fact in fault.facts}
+        return Refusal(word.code, word.status, message, word.old, details)
 
 
 def _check_digest(call: Call, *, streaming: bool) -> None:

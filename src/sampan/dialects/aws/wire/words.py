@@ -6,7 +6,7 @@ Source: "Common errors" of the API references of IAM and STS, for `COMMON`; of D
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 from sampan.dialects.aws.wire import dates, denials
 from sampan.kernel import limits
@@ -16,13 +16,15 @@ from sampan.kernel.fault import Fault, Kind
 @dataclass(frozen=True, slots=True)
 class Word:
     """`text` may name the fault's facts, in braces. `telling`: the fault's own `why` is the better text. `old` is the
-    code in the query protocol, where the model does not say it."""
+    code in the query protocol, where the model does not say it. `details` are members of the error's shape that the
+    fault's facts fill, with the names of these."""
 
     code: str
     status: int
     text: str
     telling: bool = False
     old: str = ""
+    details: Mapping[str, str] = field(default_factory=dict)
 
 
 Words = Mapping[tuple[Kind, str], Word]

@@ -29,13 +29,13 @@ class XmlFormat:
     def compose(self, shape: Shape, values: Mapping[str, Any], root: str = "", namespace: str = "") -> bytes:
         """The inverse of `parse`."""
         name = root or shape.wire or shape.name
-        return document(name, namespace, elements(shape, values), attributes(shape, values))
+        return document(name, namespace, elements(shape, values))
 
 
-def document(root: str, namespace: str, content: str, extra: str = "") -> bytes:
+def document(root: str, namespace: str, content: str) -> bytes:
     """An XML document with one root element. A namespace of "" is none."""
     declared = f' xmlns="{namespace}"' if namespace else ""
-    return f"<{root}{declared}{extra}>{content}</{root}>".encode("utf-8", "replace")
+    return f"<{root}{declared}>{content}</{root}>".encode("utf-8", "replace")
 
 
 def told(error: Error | None, refusal: Refusal, request_id: str) -> str:
@@ -58,12 +58,6 @@ def _read_structure(shape: Shape, element: Element) -> dict[str, Any]:
         if member.location:
             continue
         wire = _name(member)
-        if member.attribute:
-            # Prefixes are as the sender likes them.
-            given = {each.rpartition(":")[2]: text for each, text in element.attributes.items()}
-            if wire.rpartition(":")[2] in given:
-                values[name] = given[wire.rpartition(":")[2]]
-            continue
         found = list(element.all(wire))
         if found:
             values[name] = _read_found(member, found)
@@ -124,22 +118,13 @@ def elements(shape: Shape, values: Mapping[str, Any]) -> str:
     return "".join(
         _write(_name(member), member, values[name])
         for name, member in shape.members.items()
-        if values.get(name) is not None and not member.location and not member.attribute
-    )
-
-
-def attributes(shape: Shape, values: Mapping[str, Any]) -> str:
-    """Those of a structure's members that are attributes of its element."""
-    return "".join(
-        f' {member.wire or name}="{escape(values[name])}"'
-        for name, member in shape.members.items()
-        if member.attribute and values.get(name) is not None
+        if values.get(name) is not None and not member.location
     )
 
 
 def _write(name: str, member: Member, value: Any) -> str:
     shape = member.shape
-    declared = _declared(member)
+    declared = f' xmlns="{member.namespace}"' if member.namespace else ""
     if shape.type == "list":
         assert shape.item is not None
         item, row = shape.item, name if member.flat else shape.item.wire or "member"
@@ -150,7 +135,7 @@ def _write(name: str, member: Member, value: Any) -> str:
         rows = "".join(f"<{row}>{_write_pair(shape, key, each)}</{row}>" for key, each in value.items())
         return rows if member.flat else f"<{name}{declared}>{rows}</{name}>"
     if shape.type == "structure":
-        return f"<{name}{declared}{attributes(shape, value)}>{elements(shape, value)}</{name}>"
+        return f"<{name}{declared}>{elements(shape, value)}</{name}>"
     return f"<{name}{declared}>{escape(scalars.write(member, value))}</{name}>"
 
 
@@ -158,11 +143,3 @@ def _write_pair(shape: Shape, key: str, value: Any) -> str:
     assert shape.key is not None
     assert shape.value is not None
     return _write(shape.key.wire or "key", shape.key, key) + _write(shape.value.wire or "value", shape.value, value)
-
-
-def _declared(member: Member) -> str:
-    """What an element says of its namespace, if the model gives it one."""
-    if not member.namespace:
-        return ""
-    prefix = (member.wire or "").partition(":")[0] if ":" in (member.wire or "") else ""
-    return f' xmlns{":" + prefix if prefix else ""}="{member.namespace}"'
