@@ -333,6 +333,7 @@ def test_models_come_in_pages(house: House) -> None:
         ({"max_tokens": 0}, 400, "invalid_request_error"),
         ({"extra_body": {"temperature": 1.5}}, 400, "invalid_request_error"),
         ({"messages": []}, 400, "invalid_request_error"),
+        ({"messages": [{"role": "user", "content": []}]}, 400, "invalid_request_error"),
         ({"messages": [{"role": "user", "content": [{"type": "text", "text": ""}]}]}, 400, "invalid_request_error"),
         ({"messages": [{"role": "robot", "content": "x"}]}, 400, "invalid_request_error"),
         ({"tools": [{"type": "web_search_20250305", "name": "web_search"}]}, 400, "invalid_request_error"),

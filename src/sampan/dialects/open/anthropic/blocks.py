@@ -38,6 +38,8 @@ def _messages(form: MessageForm, where: str) -> Iterator[Message]:
 
 def _of_user(blocks: list[BlockForm], where: str) -> Iterator[Message]:
     """Results first, as Anthropic wants them, and then what the user says."""
+    if not blocks:
+        raise invalid(where, "user messages must have non-empty content")
     parts: list[Part] = []
     for index, block in enumerate(blocks):
         at = f"{where}.{index}"
