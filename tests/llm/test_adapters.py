@@ -243,7 +243,7 @@ def test_adapters_over_narrow_weights(base, adapters, name):
         with torch.inference_mode():
             logs = model(torch.tensor([ids]), use_cache=False).logits[0].log_softmax(-1)
         apart[who] = sum(abs(one.value - float(logs[i][ids[i + 1]])) for i, one in enumerate(found)) / len(found)
-    assert apart[name] < 2 * apart[None]
+    assert apart[name] < 3 * apart[None]
 
 
 def test_a_slot_that_is_used_again_fits_beside_later_ones(base, adapters):
