@@ -65,6 +65,55 @@ def render_identity(figures: Figures, goal_us: float) -> str:
     )
 
 
+def render_inference(figures: Figures, bare: str, goal_loss: float, goal_first_ms: float) -> str:
+    """The tables of bench/inference.py, in Markdown."""
+    at = figures["machine"]
+    parts = [
+        f"{at['date']}, commit {at['commit']}. {at['processor']}, {at['memory']}; {at['system']}; load average "
+        f"{figures['load']:.1f}. {figures['rounds']} rounds, interleaved; answers of {figures['tokens']} tokens, "
+        f"{figures['threads']} threads; medians, with the lowest and highest round in brackets."
+    ]
+    parts += [f"Not measured: {name}: {why}." for name, why in figures["absent"].items()]
+    for name, rows in figures["models"].items():
+        parts.append(f"### Model: {name}\n\n{_served(figures['streams'], rows)}")
+        parts.append(_served_goals(figures["streams"], rows, bare, goal_loss, goal_first_ms))
+    return "\n\n".join(parts) + "\n"
+
+
+def _served(streams: list[int], rows: dict[str, Row]) -> str:
+    head = [""]
+    for n in streams:
+        head += [f"tokens/s, {n} streams" if n > 1 else "tokens/s, 1 stream", "µs of processor a token"]
+    body = []
+    for who, row in rows.items():
+        cells = [who]
+        for n in streams:
+            cells += [_spread(row[str(n)]["per_second"]), _number(row[str(n)]["cpu_us"]["median"])]
+        first = row.get("1", {}).get("first_ms")
+        body.append([*cells, _spread(first) if first else "–"])
+    return _table([*head, "first word, ms"], body)
+
+
+def _served_goals(streams: list[int], rows: dict[str, Row], bare: str, goal_loss: float, goal_first_ms: float) -> str:
+    """What each of Sampan's doors costs, against the goals, and where a peer is faster."""
+    lines = []
+    for who, row in rows.items():
+        if not who.startswith("sampan"):
+            continue
+        for n in (n for n in streams if n > 1):
+            loss = 1 - row[str(n)]["per_second"]["median"] / rows[bare][str(n)]["per_second"]["median"]
+            used = row[str(n)]["cpu_us"]["median"] - rows[bare][str(n)]["cpu_us"]["median"]
+            met = "met" if loss <= goal_loss else "missed"
+            lines.append(
+                f"- {who}, {n} streams: {loss:+.1%} lost ({met}), {_number(used)} µs of processor a token more."
+            )
+        if "first_ms" in row.get("1", {}):
+            more = row["1"]["first_ms"]["median"] - rows[bare]["1"]["first_ms"]["median"]
+            met = "met" if more <= goal_first_ms else "missed"
+            lines.append(f"- {who}: {more:+.1f} ms until the first word ({met}).")
+    return f"Goals: at most {goal_loss:.0%} lost, at most {goal_first_ms:g} ms added.\n\n" + "\n".join(lines)
+
+
 def _spread(value: Row) -> str:
     return f"{_number(value['median'])} ({_number(value['low'])}–{_number(value['high'])})"
 

@@ -21,8 +21,11 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from types import MappingProxyType
 
+import msgspec
+
 from sampan import __version__
 from sampan.config import Config
+from sampan.config_models import ModelTable
 from sampan.dialects.aliyun.dashscope.dialect import DashScopeDialect
 from sampan.dialects.aliyun.dashscope.later import DashScopeDoor
 from sampan.dialects.aliyun.oss.dialect import OssDialect
@@ -47,7 +50,6 @@ from sampan.engines.credentials import Credentials
 from sampan.engines.digests import LibraryDigests
 from sampan.engines.folder import DataFolder, FolderError
 from sampan.engines.limiter import FileLimiter
-from sampan.engines.llm_host import hosting
 from sampan.engines.llm_local import LocalEngine
 from sampan.engines.llm_upstream import UpstreamEngine
 from sampan.engines.nonces import NonceTable
@@ -111,6 +113,20 @@ def _counters_folder(config: Config) -> Path:
     return config.data / "run"
 
 
+def _served_file(config: Config) -> Path:
+    """The models that the configuration of the running server names, with the keys of their upstreams: JSON."""
+    return _counters_folder(config) / "models.json"
+
+
+def _keep_private(path: Path, content: bytes) -> None:
+    """Write a small file that is there as a whole or not at all, for us alone."""
+    new = path.with_suffix(".new")
+    new.unlink(missing_ok=True)
+    with os.fdopen(os.open(new, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as file:
+        file.write(content)
+    new.replace(path)
+
+
 # --- the parent -------------------------------------------------------------------------------------------------------
 
 
@@ -141,19 +157,10 @@ def prepare(config: Config) -> Iterator[Prepared]:
         with contextlib.ExitStack() as beside:
             with _troubles(config):
                 beside.enter_context(llm_host.hosting(counters, config.models_memory or None))
+                _keep_private(_served_file(config), msgspec.json.encode(dict(config.models)))
             yield Prepared(config, folder.run, SystemClock().now_ms(), root, certificates)
     finally:
         folder.close()
-
-
-@contextlib.contextmanager
-def models(prepared: Prepared) -> Iterator[None]:
-    """Keep models in memory for the workers, as they ask for them. Raises Trouble."""
-    config = prepared.config
-    with contextlib.ExitStack() as stack:
-        with _troubles(config):
-            stack.enter_context(hosting(_counters_folder(config), config.models_memory or None))
-        yield
 
 
 @contextlib.contextmanager
@@ -165,20 +172,6 @@ def open_identity(config: Config) -> Iterator[Identity]:
     try:
         with _troubles(config):
             yield _identity(config, store)
-    finally:
-        store.close()
-
-
-@contextlib.contextmanager
-def open_inference(config: Config) -> Iterator[Inference]:
-    """The models of a data folder, whether or not a server runs on it. Raises Trouble."""
-    with _troubles(config):
-        DataFolder.check(config.data)
-        store = SqliteStore(config.data / "store")
-    try:
-        with _troubles(config):
-            now_ms = SystemClock().now_ms()
-            yield _inference(config, 0, now_ms, store, lambda caller, command: None, logging.getLogger("sampan"))
     finally:
         store.close()
 
@@ -196,6 +189,42 @@ def open_objects(config: Config) -> Iterator[Objects]:
             yield Objects(store, blobs, SystemClock(), chance, LibraryDigests(), config.regions, READERS)
     finally:
         blobs.close()
+        store.close()
+
+
+@contextlib.contextmanager
+def open_inference(config: Config, *, running: bool) -> Iterator[Inference]:
+    """The models of a data folder: those of the server that is `running` on it, or of our own. Raises Trouble."""
+    with _troubles(config):
+        DataFolder.check(config.data)
+        store = SqliteStore(config.data / "store")
+    with contextlib.ExitStack() as beside:
+        beside.callback(store.close)
+        with _troubles(config):
+            runs = _counters_folder(config)
+            if running:
+                # Its configuration may be another one than ours: flags, variables, the folder where it was started.
+                tables = msgspec.json.decode(_served_file(config).read_bytes(), type=dict[str, ModelTable])
+                config = replace(config, models=tables)
+            else:
+                runs.mkdir(mode=0o700, exist_ok=True)
+                beside.enter_context(llm_host.hosting(runs, config.models_memory or None))
+            log = logging.getLogger("sampan")
+            yield _inference(config, 0, SystemClock().now_ms(), store, lambda caller, command: None, log)
+
+
+@contextlib.contextmanager
+def open_files(config: Config) -> Iterator[Iterator[tuple[str, bool]]]:
+    """Each blob that the files of models' APIs refer to, and whether it is there; whether or not a server runs on the
+    data folder. Raises Trouble."""
+    with _troubles(config):
+        DataFolder.check(config.data)
+        store = SqliteStore(config.data / "store")
+    try:
+        log, now_ms = logging.getLogger("sampan"), SystemClock().now_ms()
+        with _troubles(config):
+            yield _inference(config, 0, now_ms, store, lambda caller, command: None, log).referred_blobs()
+    finally:
         store.close()
 
 

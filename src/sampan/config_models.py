@@ -64,8 +64,8 @@ def added(
 ) -> dict[str, ModelTable]:
     """The tables with the models that words name. Raises ValueError.
 
-    The name of a table has that model loaded at the start. Else a word is a folder (from `folder`), a .gguf file, or a
-    repository that Hugging Face's tools have fetched to this machine.
+    All of them are loaded at the start. A word is the name of a table, or else a folder (from `folder`), a .gguf file,
+    or a repository that Hugging Face's tools have fetched to this machine.
     """
     found = dict(tables)
     for word in words:
@@ -75,7 +75,8 @@ def added(
         name, _, source = word.rpartition("=")
         called, path = _found(source, folder, environment)
         name = _name(name or called)
-        found[name] = ModelTable(Deployment(name, "", 0, (Backend(_kind(path), path),), fixed=True))
+        backend = Backend(_kind(path), path)
+        found[name] = ModelTable(Deployment(name, "", 0, (backend,), warm=True, fixed=True))
     names = [*found, *(alias for table in found.values() for alias in table.aliases)]
     twice = sorted({name for name in names if names.count(name) > 1})
     if twice:

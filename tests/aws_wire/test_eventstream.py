@@ -10,13 +10,13 @@ import pytest
 from botocore.eventstream import ChecksumMismatch, EventStream, EventStreamBuffer
 from botocore.exceptions import EventStreamError
 from botocore.parsers import create_parser
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from sampan.dialects.aws.wire.eventstream import EventBody, header, message
 from sampan.dialects.aws.wire.protocol import Refusal
 from tests.aws_wire.sdk import Service, plain, values
-from tests.aws_wire.test_round_trip import few, without_empty
+from tests.aws_wire.test_round_trip import without_empty
 
 
 def body_of(*events: Any, service: str = "bedrock-runtime", operation: str = "ConverseStream") -> bytes:
@@ -62,7 +62,7 @@ def read(body: bytes, service: str = "bedrock-runtime", operation: str = "Conver
     return list(stream)
 
 
-def test_the_sdk_reads_events() -> None:
+def test_the_sdk_reads_events(few: settings) -> None:
     door = Service("bedrock-runtime", "rest-json")
     shape = door.sdk.operation_model("ConverseStream").output_shape.members["stream"]
     events = [name for name, member in shape.members.items() if not member.metadata.get("exception")]

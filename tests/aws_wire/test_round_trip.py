@@ -7,7 +7,7 @@ from functools import lru_cache
 from typing import Any
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from sampan.dialects.aws.wire.protocol import Refusal
@@ -42,7 +42,6 @@ OPERATIONS = [
 CASES = [(service, protocol, name) for service, protocol, names in OPERATIONS for name in names]
 
 service = lru_cache(Service)
-few = settings(max_examples=8, deadline=None, derandomize=True, database=None, suppress_health_check=list(HealthCheck))
 
 
 def without_empty(value: Any) -> Any:
@@ -56,7 +55,7 @@ def without_empty(value: Any) -> Any:
 
 
 @pytest.mark.parametrize(("name", "protocol", "operation"), CASES)
-def test_what_the_sdk_sends_is_read(name: str, protocol: str, operation: str) -> None:
+def test_what_the_sdk_sends_is_read(name: str, protocol: str, operation: str, few: settings) -> None:
     door = service(name, protocol)
     model = door.sdk.operation_model(operation)
 
@@ -74,7 +73,7 @@ def test_what_the_sdk_sends_is_read(name: str, protocol: str, operation: str) ->
 
 
 @pytest.mark.parametrize(("name", "protocol", "operation"), CASES)
-def test_what_we_write_the_sdk_reads(name: str, protocol: str, operation: str) -> None:
+def test_what_we_write_the_sdk_reads(name: str, protocol: str, operation: str, few: settings) -> None:
     door = service(name, protocol)
     model = door.sdk.operation_model(operation)
     shape = model.output_shape
@@ -113,7 +112,7 @@ def test_the_sdk_reads_our_errors(name: str, protocol: str) -> None:
 
 
 @pytest.mark.parametrize(("name", "protocol"), sorted({(name, protocol) for name, protocol, _ in CASES}))
-def test_the_sdk_reads_all_that_an_error_tells(name: str, protocol: str) -> None:
+def test_the_sdk_reads_all_that_an_error_tells(name: str, protocol: str, few: settings) -> None:
     door = service(name, protocol)
     rich = [code for code, error in door.model.errors.items() if len(error.shape.members) > 1]
 
@@ -134,12 +133,12 @@ def test_the_sdk_reads_all_that_an_error_tells(name: str, protocol: str) -> None
 
 @pytest.mark.parametrize(("name", "protocol", "operation"), CASES[::4])
 def test_what_is_damaged_is_refused_or_read_but_never_a_mistake_of_ours(
-    name: str, protocol: str, operation: str
+    name: str, protocol: str, operation: str, few: settings
 ) -> None:
     door = service(name, protocol)
     model = door.sdk.operation_model(operation)
 
-    @settings(few, max_examples=25)
+    @settings(few, max_examples=3 * few.max_examples)
     @given(values(model.input_shape), st.data())
     def check(params: dict[str, Any], data: st.DataObject) -> None:
         sent = door.sent(model, params)

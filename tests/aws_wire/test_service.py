@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import gzip
+import hashlib
+import hmac
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -13,11 +15,12 @@ from botocore.eventstream import EventStreamBuffer
 
 from sampan.dialects.aws.wire import dates
 from sampan.dialects.aws.wire.service import ServiceDialect
+from sampan.dialects.aws.wire.sigv4 import SigV4, normalized_path
 from sampan.gateway.contract import FAULTS
 from sampan.gateway.dispatch import Dispatcher
 from sampan.kernel.caller import ApiKey, Caller
 from sampan.kernel.fault import Fault, Kind
-from tests.aws.sdk import Ring, Sent
+from tests.aws.sdk import ENDPOINT, Ring, Sent
 from tests.aws_wire import toys
 from tests.aws_wire.sdk import Service
 from tests.aws_wire.toys import (
@@ -84,9 +87,7 @@ def test_a_service_speaks_every_protocol_of_its_model(protocol: str) -> None:
     params = {"Namespace": "boats", "MetricData": [{"MetricName": "speed", "Value": 7.5}]}
     unsigned = sdk.sent(model, params)
     assert error(refusal(CLOUDWATCH, unsigned), protocol)[1].startswith("MissingAuthenticationToken")
-    call = CLOUDWATCH.open(unsigned.request(), "R", Ring(), NOW_MS)
     assert sdk.ours.read(unsigned.request(), unsigned.body)[1] == params
-    assert type(call.protocol) is type(sdk.ours)
     reply = refusal(CLOUDWATCH, unsigned, Fault(Kind.MISSING, "dashboard", name="d"))
     assert error(reply, protocol) == (404, "ResourceNotFound", "Dashboard d does not exist")
 
@@ -139,44 +140,55 @@ def test_what_is_not_done_says_so() -> None:
 
 
 @pytest.mark.parametrize(
-    ("door", "request_", "protocol", "status"),
+    ("door", "service", "operation", "change", "protocol", "status"),
     [
-        (
-            DYNAMODB,
-            catch(client("dynamodb"), "list_tables").with_header("x-amz-target", "DynamoDB_1.ListTables"),
-            "json",
-            400,
-        ),
-        (LAMBDA, replace(catch(client("lambda"), "list_functions"), path="/nowhere"), "rest-json", 404),
+        (DYNAMODB, "dynamodb", "list_tables", {"headers": {"X-Amz-Target": "DynamoDB_1.ListTables"}}, "json", 400),
+        (DYNAMODB, "dynamodb", "list_tables", {"headers": {"X-Amz-Target": "ListTables"}}, "json", 400),
+        (LAMBDA, "lambda", "list_functions", {"url": f"{ENDPOINT}/nowhere"}, "rest-json", 404),
     ],
 )
-def test_no_such_operation(door: ServiceDialect, request_: Sent, protocol: str, status: int) -> None:
+def test_no_such_operation(
+    door: ServiceDialect, service: str, operation: str, change: dict[str, Any], protocol: str, status: int
+) -> None:
     """Said to whoever signs it, and to nobody else."""
-    assert error(refusal(door, request_), protocol)[1] == "InvalidSignatureException"
-    unsigned = request_.with_header("authorization", None)
-    assert error(refusal(door, unsigned), protocol)[:2] == (status, "UnknownOperationException")
+    request = changed(client(service), operation, change)
+    assert error(refusal(door, request), protocol)[:2] == (status, "UnknownOperationException")
+    for authorization, code in ((None, "MissingAuthenticationToken"), ("AWS4-HMAC-SHA256 x", "IncompleteSignature")):
+        told = error(refusal(door, request.with_header("authorization", authorization)), protocol)
+        assert told[1].startswith(code)
+
+
+def test_signed_twice_is_not_signed() -> None:
+    digest = hashlib.sha256(b"{}").hexdigest()
+    for request in (catch(client("lambda"), "list_functions"), signed_like_other_sdks(digest, b"{}")):
+        twice = replace(request, query="X-Amz-Signature=0")
+        assert error(refusal(LAMBDA, twice), "rest-json")[:2] == (403, "IncompleteSignatureException")
 
 
 # --- signatures and bodies --------------------------------------------------------------------------------------------
 
 
-def signed_like_other_sdks(digest: str, body: bytes, door: str = "lambda") -> Sent:
-    """SDKs of other languages say the body's digest in a header; botocore does so when it is given one."""
-    api = client(door)
+def changed(api: Any, operation: str, change: dict[str, Any], **params: Any) -> Sent:
+    """A request that was changed before it was signed."""
 
     def put(params: dict[str, Any], **_: Any) -> None:
-        params["headers"]["X-Amz-Content-SHA256"] = digest
+        for name, value in change.items():
+            params[name] = {**params[name], **value} if isinstance(value, dict) else value
 
     api.meta.events.register("before-call", put)
+    return catch(api, operation, **params)
+
+
+def signed_like_other_sdks(digest: str, body: bytes, door: str = "lambda", **more: str) -> Sent:
+    """SDKs of other languages say the body's digest in a header; botocore does so when it is given one."""
+    change = {"headers": {"X-Amz-Content-SHA256": digest, **more}}
     if door == "ebs":
-        return catch(api, "put_snapshot_block", SnapshotId="snap-0", BlockIndex=1, BlockData=body, DataLength=1,
-                     Checksum="eHg=", ChecksumAlgorithm="SHA256")  # fmt: skip
-    return catch(api, "invoke", FunctionName="f", Payload=body)
+        return changed(client(door), "put_snapshot_block", change, SnapshotId="snap-0", BlockIndex=1, BlockData=body,
+                       DataLength=1, Checksum="eHg=", ChecksumAlgorithm="SHA256")  # fmt: skip
+    return changed(client(door), "invoke", change, FunctionName="f", Payload=body)
 
 
 def test_a_digest_in_a_header_is_verified_before_the_body_and_holds_for_it() -> None:
-    import hashlib
-
     good = signed_like_other_sdks(hashlib.sha256(b"{}").hexdigest(), b"{}")
     call, asked = ask(LAMBDA, good)
     assert (call.caller.key_id, asked.params["Payload"]) == ("AK", b"{}")
@@ -188,6 +200,22 @@ def test_only_where_the_model_says_so_is_a_body_left_out_of_the_signature() -> N
     assert ask(EBS, signed_like_other_sdks("UNSIGNED-PAYLOAD", b"block", "ebs"))[1].params["BlockData"] == b"block"
     reply = refusal(LAMBDA, signed_like_other_sdks("UNSIGNED-PAYLOAD", b"{}"))
     assert error(reply, "rest-json")[:2] == (403, "IncompleteSignatureException")
+
+
+def test_a_body_whose_chunks_are_signed() -> None:
+    """What S3 takes, other services take as well: each chunk is verified as it comes."""
+    digest = "STREAMING-AWS4-HMAC-SHA256-PAYLOAD"
+    head = signed_like_other_sdks(digest, b"", **{"X-Amz-Decoded-Content-Length": "7"})
+    seal = SigV4("lambda", normalized_path).verify_header(head.request(), toys.KEYS, NOW_MS).seal
+    assert seal is not None
+    signature, body = seal.signature, b""
+    for chunk in (b'{"a"', b":1}", b""):
+        lines = ("AWS4-HMAC-SHA256-PAYLOAD", seal.timestamp, seal.scope, signature)
+        hashes = (hashlib.sha256(b"").hexdigest(), hashlib.sha256(chunk).hexdigest())
+        signature = hmac.new(seal.signing_key, "\n".join((*lines, *hashes)).encode(), "sha256").hexdigest()
+        body += b"%x;chunk-signature=%s\r\n%s\r\n" % (len(chunk), signature.encode(), chunk)
+    assert ask(LAMBDA, with_body(head, body))[1].params["Payload"] == b'{"a":1}'
+    assert error(refusal(LAMBDA, with_body(head, body.replace(b":1", b":2"))), "rest-json")[0] == 403
 
 
 def test_paths_are_encoded_twice_in_a_signature() -> None:
@@ -213,10 +241,8 @@ def test_compressed_bodies() -> None:
     ids=["not compressed", "cut", "a bomb"],
 )
 def test_bodies_that_are_not_what_they_say(body: bytes, code: str) -> None:
-    request = catch(client("sqs"), "list_queues").with_header("authorization", None)
-    request = with_body(request.with_header("content-encoding", "gzip"), body)
-    reply = refusal(SQS, request)
-    assert code in reply.body.decode()  # type: ignore[union-attr]
+    change = {"headers": {"Content-Encoding": "gzip"}, "body": body}
+    assert error(refusal(DYNAMODB, changed(client("dynamodb"), "list_tables", change)), "json")[1] == code
 
 
 class _Bearers(Ring):

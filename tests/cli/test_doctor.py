@@ -205,7 +205,7 @@ def test_a_clock_that_was_never_set(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_a_database_that_takes_too_long_is_not_called_broken(stopped: Path) -> None:
     assert doctor_data.database(stopped / "store" / "store.db", None).grade == FINE
     many = ((f"{number:032x}", True) for number in range(10))
-    assert doctor_data.blobs(many, 0).grade == LOOK
+    assert doctor_data.blobs("blobs", many, 0).grade == LOOK
 
 
 def test_a_check_that_fails_is_a_finding(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -15,6 +15,7 @@ from tests.clients.test_ali_oss import PACKAGES as ALI_OSS
 from tests.clients.test_s3fs import REQUIREMENTS as FSSPEC
 from tests.docs.blocks import Block, blocks
 from tests.harness import Server
+from tests.llm import folders
 
 ROOT = Path(__file__).parents[2]
 PAGES = ["README.md", *sorted(path.relative_to(ROOT).as_posix() for path in (ROOT / "docs").rglob("*.md"))]
@@ -39,7 +40,8 @@ def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="module")
 def environment(home: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, str]]:
     """What the newcomer's shell has after `eval "$(./sampan env)"`, and nothing of the developer's own setup."""
-    with Server(tmp_path_factory.mktemp("docs") / "data") as server:
+    flags = [] if folders.missing() else ["--model", str(folders.chat(tmp_path_factory.mktemp("models") / "tern"))]
+    with Server(tmp_path_factory.mktemp("docs") / "data", *flags) as server:
         command = [sys.executable, "-m", "sampan.cli.main", "env", "--shell", "dotenv", "--data", str(server.data)]
         lines = subprocess.run(command, capture_output=True, text=True, check=True).stdout.splitlines()
         path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
@@ -49,6 +51,8 @@ def environment(home: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterato
 
 @pytest.mark.parametrize("block", EXAMPLES, ids=str)
 def test_an_example_works(block: Block, environment: dict[str, str], home: Path) -> None:
+    if block.page == "docs/models.md" and folders.missing():
+        pytest.skip(f"needs {', '.join(folders.missing())}")
     done = subprocess.run(
         _program(block), input=block.code, env=environment | _apart(block), cwd=home,
         capture_output=True, text=True, timeout=EXAMPLE_S_MAX, check=False,

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from sampan import app, config
-from sampan.cli import coverage, main
+from sampan.cli import coverage, main, saying
 from sampan.gateway.http import Request
 from sampan.kernel.fault import Fault
 from tests.docs.blocks import blocks
@@ -83,6 +83,18 @@ def test_links_lead_somewhere(page: str) -> None:
 
 def test_the_page_of_coverage_is_up_to_date() -> None:
     assert (ROOT / "docs" / "coverage.md").read_text() == coverage.page(config.Config())
+
+
+def test_the_table_of_what_doors_can_say_is_up_to_date() -> None:
+    page = (ROOT / "docs" / "models.md").read_text()
+    assert page == saying.page(page)
+
+
+def test_a_cell_is_no_claim() -> None:
+    """What a door passes over, or refuses, gets no cell: the table cannot be made with it."""
+    for body in ({"unheard_of": 7}, {"seed": "seven"}):
+        row = saying.Row("seed", lambda ask: ask.sampling.seed == 7, {saying.OPENAI.title: body})
+        assert not saying.understood(saying.OPENAI, row)
 
 
 def test_the_errors_that_are_explained_are_errors_that_are_given() -> None:

@@ -97,5 +97,7 @@ def test_words_name_folders_files_tables_and_what_was_fetched(tmp_path: Path) ->
         "tiny": str(tmp_path / "tiny.gguf"),
         "Qwen/Qwen3-4B": str(fetched / "snapshots" / "abc123"),
     }
-    assert [name for name, table in found.models.items() if table.deployment.warm] == ["table"]
+    assert [name for name, table in found.models.items() if table.deployment.warm] == [
+        name for name in found.models if name != "cold"
+    ]
     assert found.models_memory == 2 << 30

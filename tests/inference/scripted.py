@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import sys
 from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -103,6 +104,8 @@ class ScriptedEngine:
 
     async def detokenize(self, model: ModelRef, tokens: Sequence[int]) -> str:
         self._script(model)
+        if any(token > sys.maxunicode for token in tokens):
+            raise Fault(Kind.INVALID, "request", "there is no such token", field="tokens")
         return "".join(map(chr, tokens))
 
     async def abilities(self, model: ModelRef) -> Abilities:

@@ -196,6 +196,14 @@ def test_a_price_is_that_of_the_day(world: World) -> None:
     assert used(world)[1] == priced
 
 
+def test_a_cost_may_be_large(world: World) -> None:
+    world.run(m.SetPrice(price=m.Price("qwen", "VND", "999999.999999", "999999")), OPERATOR)
+    world.scripts["/qwen"] = Script(said("x", prompt_tokens=10**9))
+    for _ in range(30):
+        world.ask()
+    assert used(world)[0].cost == "30000000029.96997"  # more than 64 bits of its unit
+
+
 AMOUNTS = st.decimals(0, 999_999, places=6).map(lambda amount: f"{amount:f}")
 
 
@@ -237,8 +245,9 @@ def test_nothing_is_logged_unless_asked_for_and_no_texts_unless_asked_for(world:
     world.ask()
     assert logged(world) == []
     world.run(m.SetLogging(logging=m.Logging(share=1.0)), OPERATOR)
-    answer = world.ask("my password: hunter22")
+    answer = world.ask("my password: hunter22", model="qwen-plus")
     (line,) = logged(world)
+    assert (line.model, line.deployment) == ("qwen-plus", "qwen")
     assert (line.id, line.account, line.finish, line.asked, line.said) == (answer.id, ALICE.account, "stop", "", "")
     world.run(m.SetLogging(logging=m.Logging(share=1.0, texts=True)), OPERATOR)
     world.clock.ms += 1

@@ -134,6 +134,16 @@ def test_a_model_is_loaded_and_unloaded_when_told(world: World) -> None:
     assert unloaded.condition is not None and unloaded.condition.standing is Standing.COLD
 
 
+def test_what_another_deployment_needs_stays_in_memory(world: World) -> None:
+    deploy(world, "same", backends=local("/qwen"))
+    deploy(world)
+    for name in ("qwen", "other"):
+        world.run(m.LoadModel(model=name), OPERATOR)
+    world.run(m.Undeploy(model="same"), OPERATOR)
+    world.run(m.Undeploy(model="other"), OPERATOR)
+    assert world.engine.loaded == ["/qwen"]
+
+
 def test_how_long_it_is_kept_is_told_to_the_engine(make_world: Callable[..., World]) -> None:
     world = make_world(brief=fixed("brief", "/qwen", keep_s=5))
     world.ask(model="brief")

@@ -136,6 +136,17 @@ def test_a_file_ends_when_it_is_to(world: World) -> None:
     assert read(world, lasting) == SMALL
 
 
+def test_a_file_whose_bytes_went_away_is_noticed(world: World) -> None:
+    kept, lost, gone = (put(world, LARGE).id for _ in range(3))
+    world.run(m.DeleteFile(file=gone))
+    blob = files.find(world.store._rows, ALICE.account, lost).blob
+    world.blobs.delete(blob)
+    assert sorted(there for _, there in world.service.referred_blobs()) == [False, True, True]
+    assert dict(world.service.referred_blobs())[blob] is False
+    assert read(world, kept) == LARGE
+    assert world.fault(m.ReadFile(file=lost)).kind is Kind.MISSING
+
+
 def test_what_a_crash_left_over_is_removed(world: World) -> None:
     kept = put(world, LARGE).id
 

@@ -55,15 +55,15 @@ def test_what_was_not_finished_is_not_kept(world: World) -> None:
     assert world.fault(m.GetTurn(turn=stream.id)).kind is Kind.MISSING
 
 
-def test_a_system_message_takes_the_place_of_the_one_before(world: World) -> None:
+def test_a_lead_goes_before_everything_and_is_not_kept(world: World) -> None:
     def ask(system: str | None, previous: str = "") -> m.Answer:
-        messages = [Message(Role.SYSTEM, (Part(text=system),))] if system else []
-        ask = Ask(messages=(*messages, *question().messages))
-        return world.run(m.Generate(model="qwen", ask=ask, previous=previous, keep=True))
+        lead = (Message(Role.SYSTEM, (Part(text=system),)),) if system else ()
+        return world.run(m.Generate(model="qwen", ask=question(), lead=lead, previous=previous, keep=True))
 
     first = ask("be kind")
+    assert [message.text for message in world.engine.asked[-1][1].messages] == ["be kind", "Hi"]
     second = ask(None, first.id)
-    assert world.engine.asked[-1][1].messages[0].text == "be kind"
+    assert [message.role for message in world.engine.asked[-1][1].messages] == [Role.USER, Role.ASSISTANT, Role.USER]
     ask("be brief", second.id)
     roles = [message.role for message in world.engine.asked[-1][1].messages]
     assert roles == [Role.SYSTEM, Role.USER, Role.ASSISTANT, Role.USER, Role.ASSISTANT, Role.USER]

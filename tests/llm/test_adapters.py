@@ -230,7 +230,7 @@ def test_single_experts_are_what_all_at_once_are(models, tmp_path):
 
 @pytest.mark.parametrize("name", ["dora", "all"])
 def test_adapters_over_narrow_weights(base, adapters, name):
-    """DoRA's lengths are those of the weights as they are kept: an adapted model is no further from PEFT's than the
+    """DoRA's lengths are those of the weights as they are kept: an adapted model is about as far from PEFT's as the
     narrow base alone is from the wide one."""
     made = Engine(load(base, dtype="bfloat16", form=quantise.narrow8), options=Options(cache_bytes=8 << 20))
     made.adapters.register(name, adapters[name][0])

@@ -51,16 +51,13 @@ def apart(made, folder, prompt) -> float:
     return sum(abs(one.value - float(logs[i][prompt[i + 1]])) for i, one in enumerate(found[1:])) / len(found[1:])
 
 
-def test_blocks_are_copied_and_wiped_with_their_scales(models):
+def test_blocks_are_copied_with_their_scales(models):
     config = load(models("qwen3")).config
     cache = Cache(config, 8, torch.float32, torch.device("cpu"), rounded=True)
     rows, first, last = torch.randn(4, config.kv_heads, config.head), torch.arange(4), torch.arange(4, 8)
     cache.values[1].put(first, rows)
     cache.copy(slice(0, 4), slice(4, 8))
     assert torch.equal(cache.values[1].read(last), cache.values[1].read(first))
-    cache.wipe(first)
-    assert not cache.values[1].read(first).any()
-    assert cache.values[1].read(last).any()
 
 
 @pytest.mark.parametrize("name", ["qwen2", "qwen3", "llama3", "qwen2-sliding", "qwen3-moe"])

@@ -232,13 +232,11 @@ def test_a_model_gone_mad_harms_only_its_own_request(models):
     assert tokens(whole) == reference.greedy(folder, prompt, COUNT)
 
 
-def test_what_a_mad_request_leaves_in_the_cache_harms_nobody(models, monkeypatch):
-    """It is cancelled before anybody has seen that it is mad; on the path that pads sequences to one length."""
-    from sampan.llm.models import decoder
-
-    monkeypatch.setattr(decoder.native, "kernels", lambda *_: None)
+@pytest.mark.parametrize("dtype", ["float32", "float64"])  # by the native kernels, and by PyTorch's operations
+def test_what_a_mad_request_leaves_in_the_cache_harms_nobody(models, dtype):
+    """It is cancelled before anybody has seen that it is mad."""
     folder = models("llama3")
-    made = engine(folder, step_tokens_max=16)
+    made = engine(folder, dtype, step_tokens_max=16)
     with torch.inference_mode():
         made.model.embedding[17] = float("nan")
     one = made.add(ask([17] * 40))
@@ -247,6 +245,21 @@ def test_what_a_mad_request_leaves_in_the_cache_harms_nobody(models, monkeypatch
     prompts = [[token if token != 17 else 18 for token in reference.prompt(length, length)] for length in (3, 30, 9)]
     for prompt, answers in zip(prompts, made.run([ask(prompt) for prompt in prompts]), strict=True):
         assert tokens(answers) == reference.greedy(folder, prompt, COUNT)
+
+
+def test_a_mad_request_does_not_spoil_the_beginning_that_it_shares(models):
+    folder = models("llama3")
+    made = engine(folder, step_tokens_max=44)  # the mad token is in the first of two pieces, which nobody asks
+    shared = [token if token != 17 else 18 for token in reference.prompt(40)]
+    mad = ask([*shared, 17, *reference.prompt(30, 1)])
+    with torch.inference_mode():
+        made.model.embedding[17] = float("nan")
+    assert made.run([mad])[0][0].finished == "error"
+    first = made.run([ask(shared)])[0]
+    assert made.run([mad])[0][0].finished == "error"
+    again = made.run([ask(shared)])[0]
+    assert again[0].shared_tokens == 32
+    assert tokens(again) == tokens(first) == reference.greedy(folder, shared, COUNT)
 
 
 def test_generate_streams_and_leaving_early_cancels(models):

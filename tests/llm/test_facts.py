@@ -64,13 +64,15 @@ def test_a_gguf_file(models, bytewise, tmp_path):
 def test_memory_is_counted_by_width(models):
     folder = models("qwen3")
     weights = facts.abilities(folder, Settings()).parameters
-    needs = {name: facts.memory_bytes(folder, Settings(weights=name), 0) for name in ("auto", "int8", "int4")}
+    least = {"cache_bytes": 1}
+    needs = {name: facts.memory_bytes(folder, Settings(weights=name, **least)) for name in ("auto", "int8", "int4")}
     assert needs["auto"] - facts.RUNTIME_BYTES == pytest.approx(4 * weights, rel=0.05)
     assert needs["auto"] > needs["int8"] > needs["int4"]
-    with_cache = facts.memory_bytes(folder, Settings(), 1 << 50) - needs["auto"]
+    with_cache = facts.memory_bytes(folder, Settings()) - needs["auto"]
     token = 2 * 3 * 2 * 32 * 4  # keys and values, layers, heads, their size, bytes
     assert with_cache == pytest.approx(token * 256 * facts.SEQUENCES_MAX, rel=0.01)
-    assert facts.memory_bytes(folder, Settings(), 1000) == needs["auto"] + 1000
+    assert facts.memory_bytes(folder, Settings(cache_bytes=1000)) == needs["auto"] + 999
+    assert facts.memory_bytes(folder, Settings(device="cuda")) == 2 * facts.RUNTIME_BYTES
 
 
 def test_what_is_no_model(tmp_path):

@@ -74,7 +74,7 @@ def test_who_comes_and_goes_leaves_nothing_behind(folder, tmp_path):
     async def story(engine, talk, server, connect):
         async def flighty(number: int) -> None:
             client = await connect() if number % 10 == 0 else shared
-            pieces = client.pieces(hello(f"{number}", tokens_max=200, ignore_end=True))
+            pieces = client.pieces(hello(f"{number}", tokens_max=3500, ignore_end=True))
             try:
                 async with asyncio.timeout(number % 17 / 200):
                     async for _ in pieces:
@@ -88,6 +88,11 @@ def test_who_comes_and_goes_leaves_nothing_behind(folder, tmp_path):
 
         shared = await connect()
         await asyncio.gather(*(flighty(number) for number in range(200)))
+        clients = [await connect() for _ in range(4)]
+        begun = [client.pieces(hello(tokens_max=3500, ignore_end=True)) for client in clients]
+        await asyncio.gather(*(anext(one) for one in begun))
+        for client in clients:
+            client.close()  # without a word
         left = asyncio.get_running_loop().time()
         while not server._model.idle or engine.busy:
             assert asyncio.get_running_loop().time() - left < 0.5

@@ -90,7 +90,7 @@ class Load:
         try:
             one = self.engine.add(request)
         except (RequestError, BusyError) as error:
-            self.refused[type(error).__name__] += 1
+            self.refused["busy" if isinstance(error, BusyError) else "bad"] += 1
             return
         self.open[one], self.left[one] = request, request.sampling.n
 
@@ -171,8 +171,8 @@ def test_anything_at_once_ends_well(models, adapters, bytewise, seconds):
     if warm:
         assert resident() - warm < GROWTH_MAX
     assert engine.metrics.preemptions > 0
-    assert {"length", "stop", "cancelled", "deadline", "error"} <= set(load_.ends), load_.ends
-    assert set(load_.refused) == {"RequestError", "BusyError"}
+    assert {"length", "stop", "cancelled", "deadline", "error", "refused"} <= set(load_.ends), load_.ends
+    assert set(load_.refused) == {"bad", "busy"}
     assert list(engine.run([probe])[0][0].tokens) == expected
 
 
@@ -187,5 +187,5 @@ def test_bad_schemas_are_refused_before_they_are_asked(models, bytewise):
     broken = Request((5, 6), Sampling(grammar=Grammar("no grammar at all"), tokens_max=5))
     sane = Request(tuple(reference.prompt(9)), Sampling(temperature=0, tokens_max=5, ignore_end=True))
     ends = engine.run([broken, sane])
-    assert ends[0][0].finished == "error"
+    assert ends[0][0].finished == "refused"
     assert list(ends[1][0].tokens) == reference.greedy(models("llama3", **SHAPE), list(sane.prompt), 5)

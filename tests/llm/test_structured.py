@@ -100,7 +100,7 @@ def test_a_grammar_that_no_matcher_takes_disturbs_nobody(engine):
     broken, sound = engine.run(
         [ask(engine, Grammar("nonsense")), ask(engine, tokens_max=4, ignore_end=True, temperature=0)]
     )
-    assert broken[0].finished == "error"
+    assert broken[0].finished == "refused"
     assert broken[0].why
     assert len(sound[0].tokens) == 4
 

@@ -8,7 +8,9 @@ import pytest
 
 from sampan.llm.engine import Engine, Options
 from sampan.llm.errors import PromptError, RequestError
-from sampan.llm.talk import Talk
+from sampan.llm.hearing import Hearing
+from sampan.llm.request import Update
+from sampan.llm.talk import _CLOSING, Talk
 from sampan.llm.values import Ask, Call, Message, Part, Piece, Shape, Tool, Wishes
 from tests.llm import folders
 
@@ -125,6 +127,19 @@ def test_strict_tools_are_called_rightly_or_not_at_all(talk, said, fits):
     assert (matcher._matcher.try_consume_tokens(tokens) == len(tokens)) is fits
 
 
+def test_one_call_at_a_time_where_that_was_asked(talk):
+    second = RIGHT.replace("Paris", "Köln")
+    for parallel, names in ((True, 2), (False, 1)):
+        hearing = Hearing(talk.engine.text, style="hermes", parallel_calls=parallel)
+        pieces = [piece for part in (RIGHT, "\n", second[:30], second[30:], "\nbye")
+                  for piece in hearing.take(Update(1, 0, tokens=(5,), text=part))]  # fmt: skip
+        assert hearing.done is not parallel
+        pieces += hearing.take(Update(1, 0, finished="stop"))
+        assert len(calls(pieces)) == names
+        assert [piece.finish for piece in pieces if piece.say == "end"] == ["calls"]
+        assert pieces[-1].say == "end"
+
+
 def test_a_template_of_llamas_kind_calls_as_llama_does(talk, tmp_path):
     llama = folders.chat(tmp_path / "llama")
     template = "{% for one in messages %}{{ one.content }}{% endfor %}{{ tools }}<|python_tag|>"
@@ -166,9 +181,22 @@ def test_answers_have_the_shape_that_was_asked_for(talk, shape, fits):
 def test_a_shape_waits_until_reasoning_is_over(talk):
     pieces = said(talk, shape=Shape("choice", '["ja", "nein"]'), thinking=True, thinking_tokens_max=7)
     assert text(pieces) in ("ja", "nein")
-    assert text(pieces, "reasoning")
+    assert set(text(pieces, "reasoning").partition(_CLOSING[:9])[0]) - set("janei")  # it was not held to the shape
     assert 7 < pieces[-1].usage.reasoning_tokens < pieces[-1].usage.answer_tokens
     assert text(said(talk, shape=Shape("choice", '["ja", "nein"]'))) in ("ja", "nein")
+
+
+def test_a_model_that_always_reasons_keeps_to_a_shape_afterwards(talk, tmp_path):
+    folder = folders.chat(tmp_path / "thinker")
+    config = json.loads((folder / "tokenizer_config.json").read_text())
+    before, _, _ = folders.TEMPLATE.partition("{%- if enable_thinking")
+    config["chat_template"] = before + "{{- '<think>\\n' }}{%- endif %}"
+    (folder / "tokenizer_config.json").write_text(json.dumps(config))
+    thinker = Talk(talk.engine, folder)
+    assert talk.text(thinker.tokens(Ask(messages=user())).ids).endswith("<think>\n")
+    shape = Shape("choice", '["ja", "nein"]')
+    assert text(said(thinker, shape=shape, thinking_tokens_max=5)) in ("ja", "nein")
+    assert text(said(thinker, shape=shape, sampling={"tokens_max": 20, "ignore_end": True}), "reasoning")
 
 
 def test_reasoning_is_ended_by_its_limit_alone(talk):
@@ -181,7 +209,7 @@ def test_reasoning_is_ended_by_its_limit_alone(talk):
     )
     tokens = [[token for piece in pieces for token in piece.tokens] for pieces in (free, held)]
     assert tokens[0][:9] == tokens[1][:9]
-    assert "</think>" in talk.text(tokens[1][9:])
+    assert talk.text(tokens[1][9:]).startswith(_CLOSING)
     assert text(held)
 
 

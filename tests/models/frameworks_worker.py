@@ -100,11 +100,6 @@ class _Frameworks:
     def litellm_stream(self, text: str) -> str:
         return "".join(chunk.choices[0].delta.content or "" for chunk in self._litellm(text, stream=True))
 
-    def litellm_tools(self, text: str, tool: dict[str, Any]) -> list[dict[str, Any]]:
-        got = self._litellm(text, tools=[tool], tool_choice="required", max_tokens=200)
-        calls = got.choices[0].message.tool_calls
-        return [{"name": call.function.name, "args": json.loads(call.function.arguments)} for call in calls]
-
     def litellm_embed(self, texts: list[str]) -> list[list[float]]:
         import litellm
 

@@ -228,7 +228,67 @@ def test_what_a_model_cannot_do(sdk: openai.OpenAI) -> None:
     with pytest.raises(openai.BadRequestError):
         sdk.embeddings.create(model="tiny", input="x")
     with pytest.raises(openai.BadRequestError):
+        sdk.embeddings.create(model="vectors", input="x " * 5000)
+    cut = sdk.embeddings.create(model="vectors", input="x " * 5000, extra_body={"truncate_prompt_tokens": -1})
+    assert 4000 < cut.usage.prompt_tokens <= 4096
+    with pytest.raises(openai.BadRequestError):
         said(sdk, extra_body={"guided_regex": "("})
+
+
+HUGE = (1 << 31) - 1
+NONSENSE_TOOL = {"type": "function", "function": {"name": "f", "parameters": {"type": "banana"}, "strict": True}}
+
+
+@pytest.mark.parametrize(
+    ("path", "body"),
+    [
+        ("/chat/completions", {"logit_bias": {str(HUGE % 1_000_000_000): 1}}),
+        ("/chat/completions", {"stop_token_ids": [HUGE]}),
+        ("/chat/completions", {"prompt_logprobs": HUGE}),
+        ("/chat/completions", {"min_tokens": 50, "max_tokens": 5}),
+        ("/chat/completions", {"top_k": HUGE}),
+        ("/chat/completions", {"max_tokens": HUGE, "stop": "a"}),
+        ("/chat/completions", {"repetition_penalty": 1e-9}),
+        ("/chat/completions", {"stop": ["x" * 100_000]}),
+        ("/chat/completions", {"priority": -HUGE}),
+        ("/chat/completions", {"guided_grammar": "start: nothing"}),
+        ("/chat/completions", {"guided_regex": "(" * 1000}),
+        ("/chat/completions", {"guided_choice": []}),
+        ("/chat/completions", {"guided_json": {"type": "banana"}}),
+        ("/chat/completions", {"guided_json": {"$ref": "https://host/schema"}}),
+        ("/chat/completions", {"guided_json": False}),
+        ("/chat/completions", {"tools": [NONSENSE_TOOL]}),
+        ("/chat/completions", {"tools": [NONSENSE_TOOL], "tool_choice": "required"}),
+        ("/chat/completions", {"messages": [{"role": "assistant", "content": None}]}),
+        ("/chat/completions", {"messages": [{"role": "tool", "tool_call_id": "x", "content": ""}]}),
+        ("/chat/completions", {"messages": [{"role": "system", "content": ""}]}),
+        ("/chat/completions", {"messages": [{"role": "user", "content": "\u0000\ufffe<|im_end|>"}]}),
+        ("/chat/completions", {"messages": [{"role": "user", "content": []}]}),
+        ("/chat/completions", {"chat_template_kwargs": {"messages": 5, "tools": 7, "add_generation_prompt": "x"}}),
+        ("/chat/completions", {"chat_template_kwargs": {"tokenize": True, "self": 1, "bos_token": []}}),
+        ("/chat/completions", {"thinking_budget": 0, "enable_thinking": True}),
+        ("/completions", {"prompt": [HUGE]}),
+        ("/completions", {"prompt": ""}),
+        ("/completions", {"prompt": "x", "echo": True, "max_tokens": 0}),
+        ("/completions", {"prompt": "x", "echo": True, "max_tokens": 0, "logprobs": 1}),
+        ("/completions", {"prompt": "x", "best_of": 128, "max_tokens": 2}),
+        ("/embeddings", {"model": "vectors", "input": [HUGE]}),
+        ("/embeddings", {"model": "vectors", "input": "x " * 10_000}),
+        ("/embeddings", {"model": "vectors", "input": "x", "dimensions": 100_000}),
+        ("/rerank", {"model": "ranks", "query": "", "documents": [""]}),
+        ("/rerank", {"model": "ranks", "query": "x " * 10_000, "documents": ["x"]}),
+        ("/tokenize", {"prompt": ""}),
+        ("/detokenize", {"tokens": [HUGE]}),
+        ("/responses", {"input": [{"type": "function_call_output", "call_id": "x", "output": "y"}]}),
+    ],
+)
+def test_no_request_is_a_mistake_of_the_engine(cloud: Cloud, path: str, body: dict[str, Any]) -> None:
+    asked: dict[str, Any] = {"model": "tiny", "messages": HI, "max_tokens": 8}
+    client = openai.OpenAI(api_key=cloud.key, base_url=f"{cloud.url}/v1", max_retries=0, timeout=20)
+    try:
+        client.post(path, body=asked | body, cast_to=dict[str, Any])
+    except openai.APIStatusError as error:
+        assert error.status_code < 500, error.message
 
 
 # --- files and batches ------------------------------------------------------------------------------------------------

@@ -16,10 +16,20 @@ from typing import Any
 
 import pytest
 
-from sampan import app
-from sampan.config import Config
+from sampan import app, config
 from sampan.kernel.command import Command
-from sampan.services.inference.model import BatchState, GetBatch, ListUsage, Metered, Quota, SetQuota
+from sampan.services.inference.model import (
+    Backend,
+    BatchState,
+    Deploy,
+    EngineKind,
+    GetBatch,
+    ListUsage,
+    Metered,
+    Quota,
+    SetQuota,
+    Undeploy,
+)
 from tests.harness import Server
 from tests.models.conftest import ROOT, TABLES, Cloud, api_keys
 
@@ -53,7 +63,8 @@ def used(server: Server) -> list[Metered]:
 
 def told(server: Server, command: Command) -> Any:
     """What the operator is told by a command, beside the running server."""
-    with app.open_inference(Config(data=server.data)) as inference:
+    settings = config.load({"data": str(server.data)}, {}, server.data)
+    with app.open_inference(settings, running=server.running) as inference:
         return asyncio.run(inference.handlers[type(command)](ROOT, command))  # type: ignore[arg-type]
 
 
@@ -141,6 +152,46 @@ def test_a_client_that_leaves_gives_its_place_back_at_once(cloud: Cloud) -> None
         told(cloud.server, SetQuota(quota=Quota(account="", model="tuned")))
 
 
+def local(cloud: Cloud) -> Backend:
+    """The model "tiny", as its table has it: the same one in memory."""
+    return Backend(EngineKind.LOCAL, str(cloud.folder / "tiny"), settings={"threads": 1, "cache_bytes": 33554432})
+
+
+def test_what_is_deployed_while_it_runs_is_known_to_every_worker_at_once(cloud: Cloud) -> None:
+    told(cloud.server, Deploy(model="late", backends=(local(cloud),)))
+    try:
+        wanted = say(client(cloud.server, cloud.key), "Hello").choices[0].message.content
+        for _ in range(8):  # each over a connection of its own
+            found = say(client(cloud.server, cloud.other_key), "Hello", model="late")
+            assert found.choices[0].message.content == wanted
+        assert "late" in [model.id for model in client(cloud.server, cloud.key).models.list()]
+    finally:
+        told(cloud.server, Undeploy(model="late"))
+    for _ in range(8):
+        with pytest.raises(openai.NotFoundError):
+            say(client(cloud.server, cloud.key), "Hello", model="late")
+
+
+@pytest.mark.parametrize("stream", [False, True])
+def test_another_backend_answers_in_place_of_one_that_is_down(cloud: Cloud, stream: bool) -> None:
+    dead = Backend(EngineKind.OPENAI, "http://127.0.0.1:9/v1", "tiny")
+    itself = Backend(EngineKind.OPENAI, f"{cloud.url}/v1", "tiny", cloud.key)
+    api = client(cloud.server, cloud.key)
+    wanted = say(api, "Hello").choices[0].message.content
+    for name, backends in (("near", (dead, local(cloud))), ("far", (dead, itself))):
+        told(cloud.server, Deploy(model=name, backends=backends))
+        try:
+            for _ in range(3):
+                found = say(api, "Hello", model=name, stream=stream)
+                if stream:
+                    text = "".join(chunk.choices[0].delta.content or "" for chunk in found if chunk.choices)
+                else:
+                    text = found.choices[0].message.content
+                assert text == wanted
+        finally:
+            told(cloud.server, Undeploy(model=name))
+
+
 def answers(call: Callable[[], Any]) -> bool:
     try:
         call()
@@ -156,14 +207,14 @@ def test_a_kill_loses_no_line_of_a_batch_and_no_turn_and_seconds_of_use(models_f
     data = tmp_path / "data"
     data.mkdir()
     (data / "sampan.toml").write_text(TABLES.format(folder=models_folder))
-    names = [f"n{number}" for number in range(240)]
+    names = [f"n{number}" for number in range(160)]
     with Server(data, "--workers", "2", "--model", "tiny") as server:
         key, _ = api_keys(data)
         api = client(server, key)
         first = say(api, "Hello").usage
         kept = api.responses.create(model="tiny", input="a word", max_output_tokens=16)
         until(lambda: sum(row.requests for row in used(server)) == 2, "use")
-        batch = batch_of(api, names, max_tokens=64, ignore_eos=True)
+        batch = batch_of(api, names, max_tokens=48, ignore_eos=True)
         until(lambda: api.batches.retrieve(batch.id).request_counts.completed >= 5, "a line")
         for worker in server.workers():
             os.kill(worker, signal.SIGKILL)
@@ -179,10 +230,10 @@ def test_a_kill_loses_no_line_of_a_batch_and_no_turn_and_seconds_of_use(models_f
         done = until(
             lambda: (found := api.batches.retrieve(batch.id)).status in ("completed", "failed") and found, "the end"
         )
-        assert (done.status, done.request_counts.completed, done.request_counts.total) == ("completed", 240, 240)
+        assert (done.status, done.request_counts.completed, done.request_counts.total) == ("completed", 160, 160)
         lines = [json.loads(text) for text in api.files.content(done.output_file_id).text.splitlines()]
         assert [one["custom_id"] for one in lines] == names
-        assert all(one["response"]["body"]["usage"]["completion_tokens"] == 64 for one in lines)
+        assert all(one["response"]["body"]["usage"]["completion_tokens"] == 48 for one in lines)
         assert api.responses.create(model="tiny", input="go on", previous_response_id=kept.id, max_output_tokens=16)
         # Of what was told before, seconds may be lost, and what was written is.
         assert before.requests >= 2 and before.usage.prompt_tokens >= first.prompt_tokens

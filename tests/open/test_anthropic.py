@@ -198,7 +198,7 @@ def test_what_sampling_is_asked(house: House) -> None:
     create(house, stop_sequences=["END"], extra_body=more)
     sampling = asked(house).sampling
     assert (sampling.temperature, sampling.top_p, sampling.top_k, sampling.tokens_max) == (0.5, 0.9, 7, 64)
-    assert (sampling.stop, sampling.seed, asked(house).thinking) == (("END",), 11, False)
+    assert (sampling.stop, sampling.seed, asked(house).thinking) == (("END",), 11, None)
 
 
 def test_a_conversation_with_tools(house: House) -> None:

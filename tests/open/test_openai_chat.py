@@ -113,9 +113,12 @@ def test_many_answers_in_order(house: House) -> None:
     assert [(c.index, c.message.content) for c in chat(house, n=2).choices] == [(0, "ab"), (1, "cd")]
     assert asked(house).sampling.n == 2
     texts = {0: "", 1: ""}
+    roles = []
     for chunk in chunks(house, n=2):
         texts[chunk.choices[0].index] += chunk.choices[0].delta.content or ""
+        roles += [chunk.choices[0].index] if chunk.choices[0].delta.role == "assistant" else []
     assert texts == {0: "ab", 1: "cd"}
+    assert sorted(roles) == [0, 1]
 
 
 def test_logprobs(house: House) -> None:

@@ -215,13 +215,16 @@ def contents(config: Config, *, thorough: bool) -> Iterator[Finding]:
         return
     try:
         with app.open_objects(config) as objects:
-            yield blobs(objects.referred_blobs(), within_s)
+            yield blobs("blobs", objects.referred_blobs(), within_s)
+        if (config.data / "files").is_dir():
+            with app.open_files(config) as referred:
+                yield blobs("files", referred, within_s)
     except app.Trouble as trouble:
         yield Finding("data folder", BROKEN, str(trouble), "use the Sampan that wrote it, or another folder: --data")
 
 
-def blobs(referred: Iterator[tuple[str, bool]], within_s: float | None) -> Finding:
-    """Whether the files of large objects are there."""
+def blobs(folder: str, referred: Iterator[tuple[str, bool]], within_s: float | None) -> Finding:
+    """Whether the files that the database refers to are in their folder."""
     ends_s = None if within_s is None else time.monotonic() + within_s
     n_seen, lost = 0, []
     for blob_id, there in referred:
@@ -231,11 +234,11 @@ def blobs(referred: Iterator[tuple[str, bool]], within_s: float | None) -> Findi
         if ends_s is not None and time.monotonic() > ends_s:
             break
     if lost:
-        mend = "restore the folder `blobs` from a backup"
-        return Finding("blobs", BROKEN, f"{len(lost)} of {n_seen} files are gone, {lost[0]} for one", mend)
+        mend = f"restore the folder `{folder}` from a backup"
+        return Finding(folder, BROKEN, f"{len(lost)} of {n_seen} files are gone, {lost[0]} for one", mend)
     if ends_s is not None and time.monotonic() > ends_s:
-        return Finding("blobs", LOOK, f"the first {n_seen} are there", "`sampan doctor --thorough` looks at all")
-    return Finding("blobs", FINE, f"all {n_seen} files are there")
+        return Finding(folder, LOOK, f"the first {n_seen} are there", "`sampan doctor --thorough` looks at all")
+    return Finding(folder, FINE, f"all {n_seen} files are there")
 
 
 def database(path: Path, within_s: float | None) -> Finding:

@@ -16,7 +16,8 @@ COMMANDS = {
     "tour": "drive a running Sampan with the real SDKs, and show what it does",
     "doctor": "check the machine and the data folder",
     "account": "add and list accounts, and make access keys",
-    "models": "add, name, load and limit models, and see who used what",
+    "models": "fetch, serve, name and limit models, and see who used what",
+    "chat": "talk to a model",
     "policy": "translate policies between IAM and RAM, and explain decisions",
     "version": "print the version",
 }

@@ -7,6 +7,7 @@ import asyncio
 import os
 import sys
 from collections.abc import Callable, Iterable, Sequence
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -15,6 +16,8 @@ from rich.console import Console
 from rich.table import Table
 
 from sampan import app, config
+from sampan.cli import door, fetch, serving
+from sampan.config import Config
 from sampan.kernel.caller import Caller
 from sampan.kernel.command import Handlers
 from sampan.kernel.fault import Fault
@@ -29,7 +32,7 @@ def add(subparsers: Any) -> None:
     """Add the command to the program's."""
     parser: argparse.ArgumentParser = subparsers.add_parser(
         "models",
-        help="add, name, load and limit models, and see who used what",
+        help="fetch, serve, name and limit models, and see who used what",
         description="What is changed here lasts, and a running server knows it at once. "
         "Models of the configuration file are listed, and changed there.",
     )
@@ -42,6 +45,7 @@ def add(subparsers: Any) -> None:
 
 def _add_models(actions: Any) -> None:
     actions.add_parser("ls", help="list models, their other names, and whether they are in memory")
+    serving.add(actions)
     adding = actions.add_parser("add", help="make a model available", epilog=f"{SECRET_VARIABLE} is an upstream's key.")
     adding.add_argument("name")
     adding.add_argument("source", nargs="*", help="a folder, a .gguf file or a base URL; more to fall back on")
@@ -57,7 +61,7 @@ def _add_models(actions: Any) -> None:
     adding.add_argument("--description", default="")
     adding.add_argument("--replace", action="store_true", help="if there is one of that name already")
     for name, help_text in (
-        ("rm", "take a model away; its files stay"),
+        ("rm", "take a model away; its files stay, unless `pull` has fetched them"),
         ("load", "load a model now"),
         ("unload", "give a model's memory back"),
         ("unalias", "take another name away"),
@@ -110,25 +114,42 @@ def run(args: argparse.Namespace) -> int:
     """Exit code 1, with one line, if it cannot be done."""
     try:
         settings = config.load({"config": args.config, "data": args.data}, os.environ, Path.cwd())
-        with app.open_inference(settings) as inference:
-            command = _COMMANDS[args.action](args)
-            found = asyncio.run(_ask(inference.handlers, command))
+        settings = replace(settings, data=settings.data.absolute())
+        running = door.running_on(settings) is not None
+        with app.open_inference(settings, running=running) as inference:
+            found = asyncio.run(_ask(inference.handlers, _commands(args, settings, running)))
+        if args.action == "rm":
+            fetch.forget(args.name, settings.data / "models")
         show = _SHOWN.get(args.action)
         if show is not None:
             _print(*show(found))
+        if args.action in serving.ACTIONS:
+            print(serving.told(found, running), file=sys.stderr)
+        elif args.action == "ls" and not found:
+            print(serving.NONE_YET, file=sys.stderr)
         return 0
-    except (config.Misconfigured, app.Trouble) as trouble:
+    except (config.Misconfigured, app.Trouble, fetch.Unfetched) as trouble:
         print(f"sampan models: {trouble}", file=sys.stderr)
     except Fault as fault:
         print(f"sampan models: {fault.why or fault}", file=sys.stderr)
     return 1
 
 
-async def _ask(handlers: Handlers, command: model.Command) -> Any:
-    return await handlers[type(command)](OPERATOR, command)
+async def _ask(handlers: Handlers, commands: Iterable[model.Command]) -> Any:
+    """Run them all, and give what the last one gave."""
+    found = None
+    for command in commands:
+        found = await handlers[type(command)](OPERATOR, command)
+    return found
 
 
 # --- what is asked ----------------------------------------------------------------------------------------------------
+
+
+def _commands(args: argparse.Namespace, settings: Config, running: bool) -> Sequence[model.Command]:
+    if args.action in serving.ACTIONS:
+        return serving.commands(args, settings.data / "models", running)
+    return [_COMMANDS[args.action](args)]
 
 
 def _deploy(args: argparse.Namespace) -> model.Deploy:
@@ -213,6 +234,8 @@ def _limit(limit: int | None) -> object:
 _SHOWN: dict[str, Callable[[Any], _Shown]] = {
     "ls": _models,
     "add": lambda found: _models([found]),
+    "run": lambda found: _models([found]),
+    "pull": lambda found: _models([found]),
     "load": lambda found: _models([found]),
     "unload": lambda found: _models([found]),
     "quotas": lambda found: (

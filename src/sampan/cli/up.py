@@ -53,8 +53,7 @@ def run(args: argparse.Namespace) -> int:
             server = _server(prepared, reserved.getsockname()[0])
             threading.Thread(target=_announce, args=(prepared, ready_file), name="announce", daemon=True).start()
             try:
-                with app.models(prepared):
-                    server.serve(target_loader=partial(app.worker, prepared, os.getpid()), wrap_loader=False)
+                server.serve(target_loader=partial(app.worker, prepared, os.getpid()), wrap_loader=False)
             finally:
                 app.server_file(settings).unlink(missing_ok=True)
                 if ready_file is not None:

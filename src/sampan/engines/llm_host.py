@@ -14,6 +14,7 @@ import contextlib
 import hashlib
 import logging
 import os
+import signal
 import tempfile
 import threading
 from collections.abc import Iterator
@@ -249,11 +250,10 @@ class Host:
     async def _start(self, entry: _Entry) -> None:
         if find_spec("torch") is None:
             raise ModelError("models need PyTorch, which is not installed: pip install 'sampan[llm]'")
-        cache_bytes = entry.settings.cache_bytes
-        if cache_bytes is None:
-            cache_bytes = int(self._memory_bytes * CACHE_SHARE)
-        chosen = msgspec.structs.replace(entry.settings.model, cache_bytes=cache_bytes)
-        needed = await asyncio.to_thread(facts.memory_bytes, entry.source, chosen, cache_bytes)
+        chosen = entry.settings.model
+        if chosen.cache_bytes is None and chosen.device == "cpu":
+            chosen = msgspec.structs.replace(chosen, cache_bytes=int(self._memory_bytes * CACHE_SHARE))
+        needed = await asyncio.to_thread(facts.memory_bytes, entry.source, chosen)
         async with self._room:
             await self._make_room(needed)
             entry.needs_bytes = needed
@@ -313,7 +313,9 @@ class Host:
         if process.status == 0 or self._closed:
             entry.deaths = 0
             return
-        died = GoneError(f"its process died (status {process.status})", died=True)
+        killed = process.status == -signal.SIGKILL
+        why = "its process was killed, perhaps for want of memory" if killed else "its process died"
+        died = GoneError(f"{why} (status {process.status})", died=True)
         if self._loop.time() - started >= LIVED_S:
             entry.deaths = 0
         _log.error("the model at %s: %s", entry.source, died)

@@ -131,7 +131,7 @@ def _generate(engine: Engine, given: argparse.Namespace) -> int:
     while engine.busy:
         for update in engine.step():
             print(update.text, end="", flush=True)
-            if update.finished == "error":
+            if update.finished in ("error", "refused"):
                 raise RequestError(update.why)
     print()
     return 0

@@ -91,7 +91,7 @@ class Beams:
                 tokens=tuple(end.tokens),
                 text=text.decode(end.tokens) if text else "",
                 finished=end.reason,
-                why=self._why if end.reason == "error" else "",
+                why=self._why if end.reason in ("error", "refused") else "",
                 prompt_tokens=live[0].prompt_length,
                 shared_tokens=live[0].shared or 0,
             )

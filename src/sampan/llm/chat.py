@@ -69,6 +69,7 @@ class ChatTemplate:
     def render(
         self,
         messages: Sequence[Mapping[str, Any]],
+        /,  # an option may have any name
         *,
         tools: Sequence[Mapping[str, Any]] | None = None,
         answer: bool = True,

@@ -17,7 +17,6 @@ from torch import Tensor
 
 from sampan.llm.models.mlp import Tweak
 from sampan.llm.scheduler import Work
-from sampan.llm.sequence import Sequence
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,14 +53,14 @@ class Runner(Protocol):
         """Run the model over a step's tokens. What comes back is for `logits` alone."""
         ...
 
+    def sound(self, hidden: Any, work: Items[Work]) -> list[bool]:
+        """For each part of the step, whether its states are numbers. Those of others may have been made of them."""
+        ...
+
     def logits(self, hidden: Any, rows: Items[int]) -> Iterator[Tensor]:
         """Logits [rows, vocabulary] of the step's given rows, in chunks of bounded size."""
         ...
 
     def copy_block(self, source: int, target: int) -> None:
         """Copy one block between slot positions."""
-        ...
-
-    def wipe(self, sequence: Sequence) -> None:
-        """Make unreadable what a sequence has left."""
         ...

@@ -377,6 +377,9 @@ class Engine:
         """From states to tokens."""
         if self._draft_tokens:
             self._guesses.follow(work)
+        for item, sound in zip(work, self.runner.sound(hidden, work), strict=True):
+            if not sound and not item.sequence.draft:  # with guesses, perhaps by one of them: once more without
+                self._give_up(item.sequence)
         self._prompt_logprobs(work, hidden)
         wanted: list[int] = []
         owners: list[tuple[Sequence, int, int]] = []
@@ -396,13 +399,20 @@ class Engine:
             if group.beams is not None:
                 self._advance_beams(group)
         if self._draft_tokens and len(self.scheduler.running) <= self.options.draft_sequences_max:
-            self._guess(work)
+            self._guess([item.sequence for item in work if len(item.sequence.tokens) > lengths[item.sequence]])
 
-    def _guess(self, work: list[Work]) -> None:
-        """Guesses for those that the step has brought to their end, and that go on."""
+    def _give_up(self, sequence: Sequence) -> None:
+        """Its states are not numbers: its request ends, before others find them in the cache."""
+        self._of[sequence].give_up("error", _NOT_FINITE)
+        beams = self._groups[sequence.request_id].beams
+        if beams is not None:
+            beams.stop("error", _NOT_FINITE)
+
+    def _guess(self, sequences: list[Sequence]) -> None:
+        """Guesses for those that the step has brought a token, and that go on."""
         wanted: list[tuple[Sequence, int]] = []
-        for item in work:
-            sequence, answer = item.sequence, self._of.get(item.sequence)
+        for sequence in sequences:
+            answer = self._of.get(sequence)
             beams = self._groups[sequence.request_id].beams
             if answer is not None and answer.finished is None and beams is None and sequence.pending == 1:
                 wanted.append((sequence, min(self._draft_tokens, sequence.length_max - len(sequence.tokens) - 1)))
@@ -420,10 +430,10 @@ class Engine:
                 beams = self._groups[sequence.request_id].beams
                 if beams is None and (answer.finished is not None or not sequence.follows(length, guess)):
                     continue  # what follows a wrong guess says nothing
+                if not sound[row] and sequence.draft:
+                    continue
                 if not sound[row]:
-                    answer.give_up("error", _NOT_FINITE)
-                    if beams is not None:
-                        beams.stop("error", _NOT_FINITE)
+                    self._give_up(sequence)
                 elif beams is not None:
                     beams.collect(sequence, logits[row])
                 else:
@@ -440,11 +450,9 @@ class Engine:
         else:
             fresh = len(sequence.tokens) - length
             self.metrics.guessed(len(sequence.draft), max(fresh - 1, 0))
-            sequence.computed = length + max(fresh - 1, 0)
+            sequence.computed = length + (fresh - 1 if sequence.draft else max(fresh - 1, 0))
         sequence.draft = []
-        if answer.finished == "error":  # nobody may find what it left in the cache
-            self.runner.wipe(sequence)
-            self._guesses.wipe(sequence)
+        if answer.finished == "error":  # what it computed is not for others to find
             self.scheduler.remove(sequence)
             return
         sequence.enter(self.blocks)
@@ -456,7 +464,8 @@ class Engine:
         for item in work:
             sequence, alternatives = item.sequence, item.sequence.request.sampling.prompt_logprobs
             first, end = sequence.computed, min(sequence.computed + item.count, sequence.prompt_length - 1)
-            if alternatives is not None and len(sequence.tokens) == sequence.prompt_length:
+            reading = len(sequence.tokens) == sequence.prompt_length and self._of[sequence].finished is None
+            if alternatives is not None and reading:
                 entries: list[Logprob] = []
                 position = first
                 for logits in self.runner.logits(hidden, range(start, start + end - first)):

@@ -66,9 +66,11 @@ def abilities(source: Path, settings: Settings) -> Abilities:
     )
 
 
-def memory_bytes(source: Path, settings: Settings, cache_bytes: int) -> int:
-    """About how much memory the model takes, with a cache of at most `cache_bytes`. Raises as `abilities`."""
+def memory_bytes(source: Path, settings: Settings) -> int:
+    """About how much of the machine's memory the model takes, its cache included. Raises as `abilities`."""
     found = _files(source, settings)
+    if settings.device != "cpu":
+        return 2 * RUNTIME_BYTES  # the rest is on the device
     published = found.size_bytes / max(found.numbers, 1)
     width = _WIDTHS.get(settings.weights) or _WIDTHS.get(settings.dtype) or published
     weights = int(found.numbers * width)
@@ -77,7 +79,7 @@ def memory_bytes(source: Path, settings: Settings, cache_bytes: int) -> int:
     each = 1.1 if settings.cache_dtype == "int8" else _WIDTHS.get(settings.dtype) or _WIDTHS.get(found.dtype, 4.0)
     length = min(settings.length_max or found.room, found.room)
     most = int(found.token_numbers * each * length * (settings.sequences_max or SEQUENCES_MAX))
-    return weights + min(cache_bytes, most) + RUNTIME_BYTES
+    return weights + min(settings.cache_bytes or most, most) + RUNTIME_BYTES
 
 
 def pooling(source: Path) -> str:

@@ -15,7 +15,6 @@ from sampan.llm.models.cache import Cache
 from sampan.llm.models.decoder import Batch, Decoder
 from sampan.llm.models.mlp import Tweak
 from sampan.llm.scheduler import Work
-from sampan.llm.sequence import Sequence
 
 LOGIT_ROWS_MAX = 64  # rows of logits made at once: 64 x 152k x 4 bytes is 39 MB
 
@@ -50,6 +49,14 @@ class Runner:
         with torch.inference_mode():
             return self.model.hidden(self._batch(work, tweak), self.cache)
 
+    def sound(self, hidden: Tensor, work: Items[Work]) -> list[bool]:
+        """For each part of the step, whether its states are numbers."""
+        with torch.inference_mode():
+            rows = hidden.abs().amax(-1).isfinite()
+            if bool(rows.all()):
+                return [True] * len(work)
+            return [bool(part.all()) for part in torch.split(rows, [item.count for item in work])]
+
     def logits(self, hidden: Tensor, rows: Items[int]) -> Iterator[Tensor]:
         """Logits of the given rows, in chunks of bounded size."""
         for start in range(0, len(rows), LOGIT_ROWS_MAX):
@@ -63,11 +70,6 @@ class Runner:
         size = self._block_tokens
         with torch.inference_mode():
             self.cache.copy(slice(source, source + size), slice(target, target + size))
-
-    def wipe(self, sequence: Sequence) -> None:
-        """Zero what a sequence has in the cache."""
-        with torch.inference_mode():
-            self.cache.wipe(sequence.slots(0, len(sequence.tokens)))
 
     def _batch(self, work: Items[Work], tweak: Tweak) -> Batch:
         model = self.model

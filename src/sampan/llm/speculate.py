@@ -38,10 +38,6 @@ class Guesses(Protocol):
         """A block was copied."""
         ...
 
-    def wipe(self, sequence: Sequence) -> None:
-        """Make unreadable what a sequence has left."""
-        ...
-
 
 class LookUp:
     """From the text itself (prompt look-up: Saxena, 2023): answers often repeat what they are about."""
@@ -54,9 +50,6 @@ class LookUp:
             sequence.draft = look_up(sequence.tokens, count)
 
     def copy_block(self, source: int, target: int) -> None:
-        """Nothing is kept."""
-
-    def wipe(self, sequence: Sequence) -> None:
         """Nothing is kept."""
 
 
@@ -86,9 +79,6 @@ class Draft:
 
     def copy_block(self, source: int, target: int) -> None:
         self._runner.copy_block(source, target)
-
-    def wipe(self, sequence: Sequence) -> None:
-        self._runner.wipe(sequence)
 
     def _room(self, sequence: Sequence, count: int) -> int:
         """Guesses for which there are blocks, which the sequence then holds."""

@@ -205,7 +205,8 @@ class Talk:
     def _thinking(self, ask: Ask, prompt: _Prompt, held: Grammar | None) -> Thinking | None:
         """Where reasoning is to be watched: it has a limit, or a grammar waits for its end."""
         limit = ask.thinking_tokens_max
-        if not prompt.chat or ask.thinking is False or (limit is None and not (held is not None and prompt.thinks)):
+        waits = held is not None and prompt.thinks  # some templates cannot do without, whatever they are told
+        if not prompt.chat or (not waits and (limit is None or ask.thinking is False)):
             return None
         if self._marks is None:
             raise RequestError("this model has no tokens that begin and end its reasoning", field="thinking")

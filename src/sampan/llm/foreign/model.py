@@ -23,7 +23,6 @@ from sampan.llm.errors import UnsupportedError
 from sampan.llm.foreign import states
 from sampan.llm.models.mlp import Tweak
 from sampan.llm.scheduler import Work
-from sampan.llm.sequence import Sequence
 
 LOGIT_ROWS_MAX = 64
 ROOM_UNKNOWN = 1 << 17  # tokens, for models whose configuration names no limit
@@ -96,6 +95,10 @@ class Foreign:
                 self._decode(items, found)
         return found
 
+    def sound(self, hidden: dict[int, Tensor], work: Items[Work]) -> list[bool]:
+        """Nothing is shared: it is enough that logits are looked at."""
+        return [True] * len(work)
+
     def logits(self, hidden: dict[int, Tensor], rows: Items[int]) -> Iterator[Tensor]:
         for start in range(0, len(rows), LOGIT_ROWS_MAX):
             out = torch.stack([hidden[row] for row in rows[start : start + LOGIT_ROWS_MAX]])
@@ -103,9 +106,6 @@ class Foreign:
 
     def copy_block(self, source: int, target: int) -> None:
         raise AssertionError("nothing is shared")
-
-    def wipe(self, sequence: Sequence) -> None:
-        sequence.state = None
 
     def _alone(self, start: int, item: Work, found: dict[int, Tensor]) -> None:
         """One text's tokens: a prompt or a piece of one, or the next token."""

@@ -35,9 +35,9 @@ class Rounded:
 
     def read(self, slots: Tensor) -> Tensor:
         """[slots, heads, head] in the model's type."""
-        wide = torch.promote_types(self.dtype, torch.float32)
-        rows = self.levels.index_select(0, slots).to(wide) * self.scale.index_select(0, slots).to(wide).unsqueeze(-1)
-        return rows.to(self.dtype)
+        wide = torch.float32 if self.dtype == torch.float16 else self.dtype  # float16 may not hold the scale
+        rows = self.levels.index_select(0, slots).to(wide)
+        return rows.mul_(self.scale.index_select(0, slots).to(wide).unsqueeze(-1)).to(self.dtype)
 
 
 Pool = Tensor | Rounded  # [slots, heads, head]
@@ -73,11 +73,6 @@ class Cache:
         """Copy slots in all layers."""
         for tensor in self._tensors:
             tensor[:, target] = tensor[:, source]
-
-    def wipe(self, slots: Tensor) -> None:
-        """Make slots blank."""
-        for tensor in self._tensors:
-            tensor[:, slots] = 0
 
 
 def _zeros(shape: tuple[int, ...], dtype: torch.dtype, device: torch.device) -> Tensor:

@@ -19,7 +19,7 @@ async def generate(context: Context, caller: Caller, command: Generate) -> Answe
     deployment = names.find(context, caller, command.model)
     await backends.check_task(context, deployment, Task.GENERATE)
     messages = turns.conversation(context, caller, command)
-    question = replace(command.ask, messages=messages, tenant=caller.account)
+    question = replace(command.ask, messages=(*command.lead, *messages), tenant=caller.account)
     questions = [question, *(replace(other, tenant=caller.account) for other in command.others)]
     now_ms = context.clock.now_ms()
     answer_id = context.fresh_id(command.prefix, now_ms)
@@ -27,7 +27,7 @@ async def generate(context: Context, caller: Caller, command: Generate) -> Answe
     async def keep(choices: Sequence[Choice], usage: Usage) -> None:
         await turns.keep(context, caller, command, messages, answer_id, now_ms, choices[0], usage)
 
-    entry = Entry(context, caller, deployment, answer_id, sum(map(quotas.guess, questions)))
+    entry = Entry(context, caller, deployment, command.model, answer_id, sum(map(quotas.guess, questions)))
     if entry.keeps_texts:
         entry.asked = question
     usage, finish = Usage(), ""

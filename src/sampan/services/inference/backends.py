@@ -52,8 +52,12 @@ def _place(context: Context, deployment: Deployment, backend: Backend, adapter: 
     if deployment.keep_s is not None and backend.engine is EngineKind.LOCAL:
         settings = {**settings, "keep_s": deployment.keep_s}
     model = ModelRef(backend.source, settings, adapter, backend.upstream_name, backend.secret)
-    key = (backend.engine, backend.source, adapter, backend.upstream_name, *sorted(backend.settings.items()))
-    return Place(context.engines[backend.engine], model, key)
+    return Place(context.engines[backend.engine], model, key(backend, adapter))
+
+
+def key(backend: Backend, adapter: str = "") -> tuple[object, ...]:
+    """What tells a backend from others."""
+    return (backend.engine, backend.source, adapter, backend.upstream_name, *sorted(backend.settings.items()))
 
 
 def in_turn(context: Context, deployment: Deployment) -> Iterator[Place]:

@@ -19,14 +19,16 @@ LEFT = "left"  # the finish of a request whose client went away
 class Entry:
     """One request, from its beginning to its end. Close it whatever happens; only the first time counts.
 
-    Raises Fault(TOO_MANY, "requests" | "tokens" | "in flight") when a quota has no room for it. `tokens` is a guess of
-    what it may use.
+    Raises Fault(TOO_MANY, "requests" | "tokens" | "in flight") when a quota has no room for it. `name` is what the
+    model was called, and `tokens` a guess of what it may use.
     """
 
     __slots__ = ("_begun_ms", "_budgets", "_caller", "_closed", "_context", "_deployment", "_first_ms", "_guess", "_id",
-                 "_logging", "asked")  # fmt: skip
+                 "_logging", "_name", "asked")  # fmt: skip
 
-    def __init__(self, context: Context, caller: Caller, deployment: Deployment, request_id: str, tokens: int) -> None:
+    def __init__(
+        self, context: Context, caller: Caller, deployment: Deployment, name: str, request_id: str, tokens: int
+    ) -> None:
         self._budgets = quotas.of(context, caller, deployment.name)
         if self._budgets:
             quotas.take(context, self._budgets, tokens)
@@ -34,6 +36,7 @@ class Entry:
         self._context = context
         self._caller = caller
         self._deployment = deployment.name
+        self._name = name
         self._id = request_id
         self._guess = tokens
         self._begun_ms = context.clock.now_ms()
@@ -68,7 +71,7 @@ class Entry:
                 self._begun_ms,
                 self._caller.account,
                 self._caller.key_id,
-                self._deployment,
+                self._name,
                 self._deployment,
                 now_ms - self._begun_ms,
                 self._first_ms,
@@ -92,7 +95,7 @@ async def flush(context: Context) -> None:
 
     try:
         await context.store.write(change)
-    except Fault:
+    except BaseException:
         context.pending.put_back(used, logged)
         raise
 
@@ -109,6 +112,8 @@ async def keep(context: Context) -> None:
                 await asyncio.shield(writing)
             except Fault:
                 pass  # the disk is full or failing: it is kept until it can be written
+            except Exception:
+                context.log.exception("what was used could not be written by a mistake of ours")
     finally:
         if writing is not None:
             await asyncio.gather(writing, return_exceptions=True)

@@ -66,8 +66,7 @@ async def undeploy(context: Context, caller: Caller, command: Undeploy) -> None:
 
     await context.store.write(change)
     if not deployment.base:
-        # Another deployment of the same files loads it again.
-        await _unload(context, deployment)
+        await _unload(context, deployment, _needed(context))
 
 
 async def load_model(context: Context, caller: Caller, command: LoadModel) -> Model:
@@ -124,8 +123,18 @@ def _own(context: Context, name: str) -> Deployment:
     return deployment
 
 
-async def _unload(context: Context, deployment: Deployment) -> None:
+def _needed(context: Context) -> frozenset[object]:
+    """The backends of all deployments: the same files with the same settings are one model in memory."""
+    with context.store.view() as view:
+        found = [one for one in names.deployments(context, view).values() if not one.base]
+    return frozenset(backends.key(backend) for one in found for backend in one.backends)
+
+
+async def _unload(context: Context, deployment: Deployment, but: frozenset[object] = frozenset()) -> None:
+    """Give back the memory of a deployment's backends, `but` of those."""
     for place in backends.places(context, deployment):
+        if place.key in but:
+            continue
         try:
             await place.engine.unload(place.model)
         except Fault:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Iterator
 
 from sampan.kernel.body import Bytes, Outflow
 from sampan.kernel.caller import Caller
@@ -248,6 +248,20 @@ def _too_large(size_max: int) -> Fault:
 
 
 # --- background -------------------------------------------------------------------------------------------------------
+
+
+def referred_blobs(context: Context) -> Iterator[tuple[str, bool]]:
+    """Each blob that rows refer to, and whether it is there: all are, unless somebody else removed files."""
+    prefix = rows.blob("")
+    with context.store.view() as view:
+        for key, _ in view.scan(prefix, rows.successor(prefix)):
+            blob_id = key[len(prefix) :].decode()
+            try:
+                context.blobs.open(blob_id).close()
+                yield blob_id, True
+            except KeyError:
+                # Deleted after this view began, or about to be: look again.
+                yield blob_id, context.store.get(key) is None or context.store.get(rows.trash(blob_id)) is not None
 
 
 async def reclaim(context: Context) -> int:

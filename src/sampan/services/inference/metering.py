@@ -40,7 +40,7 @@ def write(tx: Transaction, context: Context, taken: dict[Use, rows.UsageRow]) ->
     of = prices.read(tx.get(rows.PRICES))
     for use, row in taken.items():
         price = of.get(use.model)
-        row = sum_of(row, rows.UsageRow(cost=prices.cost(price, row) if price is not None else 0))
+        row = sum_of(row, rows.UsageRow(cost=str(prices.cost(price, row)) if price is not None else "0"))
         key = rows.usage(use.day, use.account, use.key_id, use.model, price.currency if price is not None else "")
         raw = tx.get(key)
         tx.put(key, rows.encode(row if raw is None else sum_of(rows.decode_usage(raw), row)))
@@ -64,7 +64,7 @@ def _used(view: View, day: str, account: str) -> Iterator[Metered]:
         row = rows.decode_usage(raw)
         _, whose, key_id, model, currency = rows.of_usage(key)
         used = Usage(row.prompt, row.shared, row.answer, row.reasoning)
-        cost = prices.written(row.cost) if currency else ""
+        cost = prices.written(int(row.cost)) if currency else ""
         yield Metered(day, whose, key_id, model, row.requests, used, cost, currency)
 
 

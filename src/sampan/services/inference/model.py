@@ -104,9 +104,9 @@ class Generate(ModelCommand):
 
     `others` are more questions, asked together with `ask`: with n answers to each, those of the first of the others
     begin at number n, those of the second at 2n, and so on. Questions of a kept turn have no others.
-    `previous` goes on from a stored turn: its messages come before these (without its system message if these bring
-    one). `keep` stores this turn under the answer's id, with `note` as the dialect's own; a streamed turn is stored
-    when it is complete. `prefix` begins the answer's id, as the dialect likes ids to look.
+    `previous` goes on from a stored turn: its messages come before these. `lead` goes before all of them. `keep` stores
+    this turn, without its lead, under the answer's id, with `note` as the dialect's own; a streamed turn is stored when
+    it is complete. `prefix` begins the answer's id, as the dialect likes ids to look.
     """
 
     action: ClassVar[str] = "inference:Generate"
@@ -115,6 +115,7 @@ class Generate(ModelCommand):
     others: tuple[Ask, ...] = ()
     stream: bool = False
     previous: str = ""
+    lead: tuple[Message, ...] = ()
     keep: bool = False
     note: bytes = b""
     prefix: str = ""

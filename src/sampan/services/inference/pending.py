@@ -66,5 +66,5 @@ def sum_of(one: rows.UsageRow, other: rows.UsageRow) -> rows.UsageRow:
         one.shared + other.shared,
         one.answer + other.answer,
         one.reasoning + other.reasoning,
-        one.cost + other.cost,
+        str(int(one.cost) + int(other.cost)),
     )

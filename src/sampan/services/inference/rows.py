@@ -70,14 +70,14 @@ class DeploymentRow(msgspec.Struct, array_like=True):
 
 
 class UsageRow(msgspec.Struct, array_like=True, gc=False):
-    """Requests, and tokens; `cost` in 1e-12 of the currency."""
+    """Requests, and tokens; `cost` in 1e-12 of the currency, as a text: it outgrows 64 bits."""
 
     requests: int = 0
     prompt: int = 0
     shared: int = 0
     answer: int = 0
     reasoning: int = 0
-    cost: int = 0
+    cost: str = "0"
 
 
 class FileRow(msgspec.Struct, array_like=True, gc=False):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterator
 from functools import partial
 from typing import Any
 
@@ -90,6 +90,10 @@ class Inference:
     async def maintain(self) -> None:
         """What one process does for all, until cancelled: batches, and giving space back."""
         await upkeep.maintain(self._context)
+
+    def referred_blobs(self) -> Iterator[tuple[str, bool]]:
+        """Each blob that files refer to, and whether it is there: all are, unless somebody else removed files."""
+        return files.referred_blobs(self._context)
 
     def owned(self, caller: Caller, command: Command, path: str) -> Owned | None:
         """What a path is, for the guard; None if there is nothing.

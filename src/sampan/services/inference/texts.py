@@ -61,7 +61,7 @@ async def _measured(
     await backends.check_task(context, deployment, task)
     request_id = context.fresh_id("", context.clock.now_ms())
     tokens = sum(len(text) // (quotas.CHARS_OF_A_TOKEN if isinstance(text, str) else 1) for text in texts)
-    entry = Entry(context, caller, deployment, request_id, tokens)
+    entry = Entry(context, caller, deployment, command.model, request_id, tokens)
     try:
         found = await backends.ask(context, deployment, call)
     except BaseException as error:

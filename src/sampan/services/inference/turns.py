@@ -52,19 +52,14 @@ def find(view: View, account: str, turn_id: str) -> Turn:
 
 
 def conversation(context: Context, caller: Caller, command: Generate) -> tuple[Message, ...]:
-    """All messages of a question, those of the turn that it goes on from first: but a system message that the question
-    begins with goes before them, in place of theirs.
+    """All messages of a question but its lead: those of the turn that it goes on from first.
 
     Raises Fault(MISSING, "turn"), and Fault(TOO_LARGE, "prompt") for more than can be kept.
     """
     messages = command.ask.messages
     if command.previous:
         with context.store.view() as view:
-            before: Sequence[Message] = find(view, caller.account, command.previous).messages
-        led = next((place for place, message in enumerate(messages) if message.role is not Role.SYSTEM), len(messages))
-        if led:
-            before = [message for message in before if message.role is not Role.SYSTEM]
-        messages = (*messages[:led], *before, *messages[led:])
+            messages = (*find(view, caller.account, command.previous).messages, *messages)
     if command.keep:
         _check_note(command.note)
         size = len(rows.encode(messages))

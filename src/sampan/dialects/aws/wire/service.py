@@ -108,6 +108,7 @@ class ServiceDialect:
         self._protocols = [make(model) for known, make in PROTOCOLS.items() if known in model.protocols]
         self._words = {protocol: {**protocol.words, **words} for protocol in self._protocols}
         self._v4 = SigV4(model.scope, normalized_path)
+        self._anonymous = any(operation.anonymous for operation in model.operations.values())
         self._model = model
         unknown = done.keys() - model.operations.keys()
         assert not unknown, f"{name} has no {sorted(unknown)}"
@@ -126,9 +127,14 @@ class ServiceDialect:
         call = Call(request, request_id, self._choose(request), self._region)
         seal = None
         scheme, _, token = request.headers.get("authorization", "").partition(" ")
+        in_query = _signed_in_query(request)
+        if scheme and in_query:
+            raise Fault(Kind.INVALID, "authorization", "the request is signed both in a header and in the query")
+        if not (scheme or in_query or self._anonymous):
+            raise Fault(Kind.ABSENT, "authorization")
         if self._model.bearer and scheme.lower() == "bearer":
             self._let_in(call, bearer(keys, token.strip(), now_ms))
-        elif call.digest is not None and "authorization" in request.headers:
+        elif call.digest is not None and scheme:
             signed = self._v4.verify_header(request, keys, now_ms)
             self._let_in(call, signed.caller, signed.region)
             seal = signed.seal
@@ -189,16 +195,14 @@ class ServiceDialect:
     def _verify(self, call: Call, body: bytes, keys: Keyring, now_ms: int) -> None:
         """A signature that covers the body; there may be none at all."""
         request = call.request
-        digest = hashlib.sha256(body).hexdigest()
-        in_query = any(name in ("X-Amz-Algorithm", "X-Amz-Credential", "X-Amz-Signature") for name, _ in request.query)
         if "authorization" in request.headers:
-            if in_query:
-                raise Fault(Kind.INVALID, "authorization", "the request is signed both in a header and in the query")
-            signed = self._v4.verify_header(request, keys, now_ms, digest)
-            self._let_in(call, signed.caller, signed.region)
-        elif in_query:
-            signed = self._v4.verify_query(request, keys, now_ms, digest)
-            self._let_in(call, signed.caller, signed.region)
+            verify = self._v4.verify_header
+        elif _signed_in_query(request):
+            verify = self._v4.verify_query
+        else:
+            return
+        signed = verify(request, keys, now_ms, hashlib.sha256(body).hexdigest())
+        self._let_in(call, signed.caller, signed.region)
 
     def _operation(self, name: str, done: Done | None) -> Operation:
         if done is None:
@@ -241,6 +245,10 @@ class ServiceDialect:
         word, message = tell(self._words[protocol], fault)
         details = {member: fault.facts[fact] for member, fact in word.details.items() if fact in fault.facts}
         return Refusal(word.code, word.status, message, word.old, details)
+
+
+def _signed_in_query(request: Request) -> bool:
+    return any(name in ("X-Amz-Algorithm", "X-Amz-Credential", "X-Amz-Signature") for name, _ in request.query)
 
 
 def _check_digest(call: Call, *, streaming: bool) -> None:

@@ -101,9 +101,11 @@ def _shape(form: PromptForm) -> Shape | None:
 
 
 def _thinks(form: PromptForm) -> bool | None:
-    """Without a word of it, Anthropic's models do not think."""
+    """Without a word of it a model does as it likes: so it does at every other door, and one seed is one answer."""
     thinking = form.thinking
-    if thinking is None or thinking.type == "disabled":
+    if thinking is None:
+        return None
+    if thinking.type == "disabled":
         return False
     if thinking.type == "enabled" and thinking.budget_tokens is None:
         raise invalid("thinking.enabled.budget_tokens", "Field required")

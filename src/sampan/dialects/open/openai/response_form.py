@@ -85,7 +85,7 @@ class ResponseForm(Thoughtful, kw_only=True):
     prompt: Raw = NOTHING
 
     def ask(self) -> Ask:
-        """What the model is asked. Raises Fault(INVALID, "argument")."""
+        """What the model is asked, but for the instructions. Raises Fault(INVALID, "argument")."""
         self._check()
         tools = tooling.asked(tooling.flat(self.tools or []), self.tool_choice)
         template: dict[str, Any] = {}
@@ -94,7 +94,7 @@ class ResponseForm(Thoughtful, kw_only=True):
         wants = self.top_logprobs is not None or LOGPROBS in (self.include or ())
         shape = None if self.text is None or self.text.format is None else self.text.format.shape()
         return Ask(
-            messages=(*self.instructed(), *self.sent()),
+            messages=self.sent(),
             tools=tools.tools,
             tooling=tools.tooling,
             forced=tools.forced,
@@ -108,7 +108,7 @@ class ResponseForm(Thoughtful, kw_only=True):
         )
 
     def instructed(self) -> tuple[Message, ...]:
-        """The instructions as a message."""
+        """The instructions as a message: they hold for this response alone, and are not carried on to the next."""
         return (Message(Role.SYSTEM, (Part(text=self.instructions),)),) if self.instructions else ()
 
     def sent(self) -> tuple[Message, ...]:

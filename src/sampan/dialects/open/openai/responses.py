@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import msgspec
@@ -31,6 +32,7 @@ def command(document: bytes, *, stream: bool | None = None) -> Generate:
         ask=form.ask(),
         stream=bool(form.stream) if stream is None else stream,
         previous=form.previous_response_id or "",
+        lead=form.instructed(),
         keep=form.store is not False,
         note=documents.write(note),
         prefix=PREFIX,
@@ -69,7 +71,8 @@ def _count(x: OpenAiExchange, document: bytes) -> Tokenize:
     form = documents.read(document, _FORM)
     if form.previous_response_id is not None:
         raise invalid("previous_response_id", "Only what is sent can be counted.", unsupported=True)
-    return Tokenize(model=form.model, ask=form.ask())
+    ask = form.ask()
+    return Tokenize(model=form.model, ask=replace(ask, messages=(*form.instructed(), *ask.messages)))
 
 
 def _counted(asked: Tokenize, found: Tokens) -> dict[str, Any]:
