@@ -14,7 +14,8 @@ import torch
 from safetensors.torch import load_file, save_file
 from tokenizers import Tokenizer
 
-from bench.llm import SHAPE, RandomWeights
+from bench.llm import SHAPE
+from bench.llm_engines import RandomWeights
 from tests.llm import folders
 
 SMALL = SHAPE | {

@@ -109,8 +109,11 @@ def _served_goals(streams: list[int], rows: dict[str, Row], bare: str, goal_loss
             )
         if "first_ms" in row.get("1", {}):
             more = row["1"]["first_ms"]["median"] - rows[bare]["1"]["first_ms"]["median"]
+            best = row["1"]["first_ms"]["low"] - rows[bare]["1"]["first_ms"]["low"]
             met = "met" if more <= goal_first_ms else "missed"
-            lines.append(f"- {who}: {more:+.1f} ms until the first word ({met}).")
+            lines.append(
+                f"- {who}: {more:+.1f} ms until the first word ({met}), {best:+.1f} ms between the fastest rounds."
+            )
     return f"Goals: at most {goal_loss:.0%} lost, at most {goal_first_ms:g} ms added.\n\n" + "\n".join(lines)
 
 

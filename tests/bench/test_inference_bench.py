@@ -17,6 +17,7 @@ from sampan.llm.engine import Engine, Options
 from sampan.llm.talk import Talk
 
 
+@pytest.mark.long  # two engines and a server are started for it
 def test_a_quick_run_measures_every_door(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     file = tmp_path / "figures.json"
     assert inference.main(["--quick", "--threads", "1", "--json", str(file)]) == 0

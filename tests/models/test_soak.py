@@ -26,7 +26,7 @@ from tests.models.unkind import LONG, Refused, Talker, status
 SETTINGS = {"threads": 1, "cache_bytes": 16 << 20, "waiting_max": 8}
 PLACES = {"tiny": 4, "narrow": 1}  # two models of the same folder, by how many they answer at once
 CLIENTS = 12
-QUIET_S_MAX = 10.0
+QUIET_S_MAX = 5.0
 FREED_S_MAX = 0.1
 FILES_MORE_MAX = 4  # a connection to the host or to a model may be open that was not
 GROWTH_KIB_MAX = 32 << 10
@@ -210,7 +210,7 @@ def test_a_flood_is_answered_or_told_to_come_later(watched: Watched) -> None:
         if status(reply) == 429:
             assert b'"error":{' in reply
             head = reply.partition(b"\r\n\r\n")[0].lower()
-            assert 1 <= int(head.partition(b"retry-after: ")[2].partition(b"\r")[0]) < 600
+            assert 1 <= int(head.partition(b"retry-after: ")[2].partition(b"\r")[0]) <= 600
     watched.quiet()
 
 
