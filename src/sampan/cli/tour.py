@@ -1,4 +1,4 @@
-"""`sampan tour`: real SDKs of two clouds against a running Sampan, and a table of what they proved."""
+"""`sampan tour`: real SDKs of several vendors against a running Sampan, and a table of what they proved."""
 
 from __future__ import annotations
 
@@ -25,19 +25,20 @@ from sampan.cli import env
 from sampan.cli.door import Door, Shut, context, find
 
 if TYPE_CHECKING:
-    from sampan.cli.tour_steps import Step, Traveller
+    from sampan.cli.tour_traveller import Step, Traveller
 
 HEALTH_S_MAX = 5  # a Sampan that is alive answers within milliseconds
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Outcome:
-    """What came of one step. `error` is empty when it proved what it set out to prove."""
+    """What came of one step: what it proved, or why it did not, or what it could not be taken for want of."""
 
     step: Step
-    proved: str
-    error: str
-    took_s: float
+    proved: str = ""
+    error: str = ""
+    missing: str = ""
+    took_s: float = 0
 
 
 def add(subparsers: Any) -> None:
@@ -45,7 +46,8 @@ def add(subparsers: Any) -> None:
     parser: argparse.ArgumentParser = subparsers.add_parser(
         "tour",
         help="drive a running Sampan with the clouds' own SDKs, and show what that proved",
-        description="Write with one cloud's SDK, read with the other's, try to cheat, and clean up. Starts nothing.",
+        description="Write with one cloud's SDK, read with the other's, try to cheat, ask a model if one is served, "
+        "and clean up. Starts nothing.",
     )
     config.add_flags(parser, "data", "host", "port", "tls")
     parser.set_defaults(run=run)
@@ -64,7 +66,8 @@ def run(args: argparse.Namespace) -> int:
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # oss2's source makes newer Pythons warn about its escapes
-            from sampan.cli.tour_steps import STEPS, Traveller
+            from sampan.cli.tour_steps import STEPS
+            from sampan.cli.tour_traveller import Traveller
     except ImportError as missing:
         print(
             f"sampan tour: it drives Sampan with boto3 and oss2, and {missing.name} is not installed; "
@@ -81,24 +84,35 @@ def run(args: argparse.Namespace) -> int:
     if failed:
         console.print(f"\n[bold red]{len(failed)} of {len(outcomes)} steps failed[/] in {took_s:.1f} s")
         return 1
-    console.print(f"\n[bold green]All {len(outcomes)} steps hold[/], in {took_s:.1f} s. Nothing was left behind.")
+    n_taken = sum(not outcome.missing for outcome in outcomes)
+    console.print(f"\n[bold green]All {n_taken} steps hold[/], in {took_s:.1f} s. Nothing was left behind.")
     return 0
 
 
 def _travel(console: Console, traveller: Traveller, steps: tuple[Step, ...]) -> list[Outcome]:
     """Take all the steps, a failed one included, with the table growing on the way."""
+    from sampan.cli.tour_traveller import Missing
+
     outcomes: list[Outcome] = []
     with Live(_table(outcomes), console=console, refresh_per_second=8, vertical_overflow="visible") as live:
+        closed = ""  # the chapter that cannot be gone on with
         for step in steps:
-            if not step.possible():
+            if step.chapter == closed:
                 continue
+            outcome = Outcome(step)
             started = time.perf_counter()
-            proved = error = ""
             try:
-                proved = step.take(traveller)
+                with warnings.catch_warnings():
+                    warnings.simplefilter("ignore")  # an SDK's, which would fall into the table
+                    outcome.proved = step.take(traveller)
+            except ModuleNotFoundError as absent:
+                outcome.missing = f"{absent.name} is not installed"
+            except Missing as what:
+                outcome.missing, closed = str(what), step.chapter
             except Exception as failure:  # one broken step must not hide what the others show
-                error = f"{type(failure).__name__}: {failure}"
-            outcomes.append(Outcome(step, proved, error, time.perf_counter() - started))
+                outcome.error = f"{type(failure).__name__}: {failure}"
+            outcome.took_s = time.perf_counter() - started
+            outcomes.append(outcome)
             live.update(_table(outcomes))
     return outcomes
 
@@ -117,10 +131,20 @@ def _table(outcomes: list[Outcome]) -> Table:
                 table.add_section()
             chapter = outcome.step.chapter
             table.add_row("", Text(chapter, style="bold"), "", "", "")
-        mark = Text("✗", style="bold red") if outcome.error else Text("✓", style="bold green")
-        found = Text(outcome.error.splitlines()[0], style="red") if outcome.error else Text(outcome.proved)
-        table.add_row(mark, Text(outcome.step.title), outcome.step.by, found, f"{outcome.took_s * 1000:.0f}")
+        took = "" if outcome.missing else f"{outcome.took_s * 1000:.0f}"
+        table.add_row(*_shown(outcome), took)
     return table
+
+
+def _shown(outcome: Outcome) -> tuple[Text, Text, str, Text]:
+    """The cells of a row, but for its time."""
+    if outcome.error:
+        mark, found = Text("✗", style="bold red"), Text(outcome.error.splitlines()[0], style="red")
+    elif outcome.missing:
+        mark, found = Text("–", style="dim"), Text(outcome.missing, style="dim")
+    else:
+        mark, found = Text("✓", style="bold green"), Text(outcome.proved)
+    return mark, Text(outcome.step.title), outcome.step.by, found
 
 
 def _release(door: Door) -> str:

@@ -6,96 +6,21 @@ A step returns what it proved, in a few words; it raises Unproven, or lets an SD
 from __future__ import annotations
 
 import hashlib
-import importlib.util
-import os
 import time
-import urllib.error
 import urllib.parse
-import urllib.request
-from collections.abc import Callable
-from dataclasses import dataclass
-from typing import Any
 
 import boto3
 import oss2
 from botocore.config import Config
-from botocore.exceptions import ClientError
 from fastcrc import crc64
-from oss2.credentials import EnvironmentVariableCredentialsProvider
 
-from sampan.cli.door import Door, context
+from sampan.cli import tour_models
+from sampan.cli.tour_traveller import LARGE, MIB, PLAIN, Step, Traveller, check, expect
 
-MIB = 1024 * 1024
-LARGE = 20 * MIB
 PART = 8 * MIB
-ONCE = Config(retries={"total_max_attempts": 1})  # a retry would hide what the first answer was
 KEY = "crew list/grüße, 船 & co (1+1=2).txt"  # what a sloppy canonical request would trip over
-PLAIN = "text/plain"
 FAR_AWAY = ("sa-east-1", "me-central-1")  # regions of each cloud that no default is likely to be
 TEXT = b"Both doors open on the same deck.\n" * 100
-
-
-class Unproven(Exception):  # noqa: N818 - what a step could not show
-    """Something is not as it should be; the text says what."""
-
-
-def check(fact: bool, otherwise: str) -> None:
-    """Raise Unproven unless it is a fact."""
-    if not fact:
-        raise Unproven(otherwise)
-
-
-class Traveller:
-    """The clients of both clouds, the two buckets of this tour, and what later steps want to know of earlier ones."""
-
-    def __init__(self, door: Door) -> None:
-        self.door = door
-        name = os.urandom(4).hex()
-        self.from_aws, self.from_aliyun = f"sampan-tour-{name}-aws", f"sampan-tour-{name}-aliyun"
-        self.s3 = boto3.client("s3", config=ONCE)
-        self.auth = oss2.ProviderAuthV4(EnvironmentVariableCredentialsProvider())
-        self.service = oss2.Service(self.auth, door.url, region=door.region_aliyun)
-        self.large = os.urandom(LARGE)
-
-    def bucket(self, name: str, auth: Any = None) -> Any:
-        """The bucket as oss2 speaks to it."""
-        return oss2.Bucket(auth or self.auth, self.door.url, name, region=self.door.region_aliyun)
-
-    def stranger(self, key_id: str, secret: str) -> tuple[Any, Any]:
-        """Clients of both clouds with other keys; the second is oss2's bucket."""
-        s3 = boto3.client("s3", aws_access_key_id=key_id, aws_secret_access_key=secret, config=ONCE)
-        return s3, self.bucket(self.from_aws, oss2.AuthV4(key_id, secret))
-
-    def fetch(self, url: str, data: bytes | None = None) -> tuple[int, bytes]:
-        """Status and body of a GET, or of a PUT of `data`, without any SDK."""
-        request = urllib.request.Request(url, data=data, method="GET" if data is None else "PUT")  # noqa: S310
-        if data is not None:
-            request.add_header("Content-Type", PLAIN)
-        opener = urllib.request.build_opener(
-            urllib.request.ProxyHandler({}), urllib.request.HTTPSHandler(context=context(self.door))
-        )
-        try:
-            with opener.open(request, timeout=30) as reply:
-                return reply.status, reply.read()
-        except urllib.error.HTTPError as refused:
-            return refused.code, refused.read()
-
-
-def refused(call: Callable[[], Any]) -> tuple[int, str]:
-    """Status and code of the vendor's error that a call ends with, of either SDK."""
-    try:
-        call()
-    except ClientError as error:
-        return error.response["ResponseMetadata"]["HTTPStatusCode"], error.response["Error"]["Code"]
-    except oss2.exceptions.ServerError as error:
-        return error.status, error.code
-    raise Unproven("it was let through")
-
-
-def expect(call: Callable[[], Any], status: int, code: str) -> None:
-    """Raise Unproven unless a call is refused just so."""
-    found = refused(call)
-    check(found == (status, code), f"refused with {found[0]} {found[1]}, not {status} {code}")
 
 
 # --- one bucket, two clouds ------------------------------------------------------------------------------------------
@@ -387,21 +312,6 @@ def _cleaned(t: Traveller) -> str:
     return f"{n_removed} versions and 2 buckets gone, from both clouds"
 
 
-@dataclass(frozen=True, slots=True)
-class Step:
-    """One row of the table. A step that needs a module which is not installed is left out."""
-
-    chapter: str
-    title: str
-    by: str
-    take: Callable[[Traveller], str]
-    needs: str = ""
-
-    def possible(self) -> bool:
-        """Whether what it needs is installed."""
-        return not self.needs or importlib.util.find_spec(self.needs) is not None
-
-
 STEPS: tuple[Step, ...] = (
     Step("One bucket, two clouds", "A bucket is made on AWS", "boto3 → oss2", _bucket_from_aws),
     Step("One bucket, two clouds", "A bucket is made on Alibaba Cloud", "oss2 → boto3", _bucket_from_aliyun),
@@ -430,7 +340,7 @@ STEPS: tuple[Step, ...] = (
         "Put with alibabacloud-oss-v2, read by both",
         "oss-v2 → both",
         _third_sdk,
-        "alibabacloud_oss_v2",
     ),
+    *tour_models.STEPS,
     Step("Goodbye", "Everything is removed again", "boto3, oss2", _cleaned),
 )
