@@ -69,7 +69,8 @@ def test_the_words_are_words(dialect: Dialect, facts: dict[str, object]) -> None
         # Not every fault is an error to everybody: no tags at all is an answer to OSS.
         assert 200 <= reply.status < 600, (kind, noun)
         assert reply.status < 400 or re.search(CODE, reply.body), (kind, noun)  # type: ignore[arg-type]
-        assert kind is Kind.NOT_DONE or (reply.status >= 500) == (kind in SERVERS_FAULT), (kind, noun)
+        # What is overloaded is asked to be asked later, which is nobody's fault.
+        assert reply.status in (429, 501) or (reply.status >= 500) == (kind in SERVERS_FAULT), (kind, noun)
 
 
 @pytest.mark.parametrize("dialect", DIALECTS, ids=lambda dialect: dialect.name)

@@ -217,7 +217,7 @@ def test_what_cannot_be_asked(house: House, params: dict[str, Any], message: str
             "ValidationException",
             "9000 tokens > 4096",
         ),
-        (Fault(Kind.UNAVAILABLE, "model", retry_after_s=3), 503, "ServiceUnavailableException", "Too many connections"),
+        (Fault(Kind.UNAVAILABLE, "model", retry_after_s=3), 429, "ThrottlingException", "Too many requests"),
         (Fault(Kind.INVALID, "request", "no images", field="messages"), 400, "ValidationException", "no images"),
     ],
 )

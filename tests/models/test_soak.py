@@ -205,9 +205,9 @@ def test_a_flood_is_answered_or_told_to_come_later(watched: Watched) -> None:
     for thread in threads:
         thread.join()
     statuses = Counter(map(status, got))
-    assert statuses.keys() == {200, 503} and statuses[200] >= PLACES["tiny"], statuses
+    assert statuses.keys() == {200, 429} and statuses[200] >= PLACES["tiny"], statuses
     for reply in got:
-        if status(reply) == 503:
+        if status(reply) == 429:
             assert b'"error":{' in reply
             head = reply.partition(b"\r\n\r\n")[0].lower()
             assert 1 <= int(head.partition(b"retry-after: ")[2].partition(b"\r")[0]) <= 600

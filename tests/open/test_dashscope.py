@@ -339,7 +339,7 @@ def test_what_is_not_allowed(house: House) -> None:
 @pytest.mark.parametrize(
     ("fault", "status", "code", "retry"),
     [
-        (Fault(Kind.UNAVAILABLE, "model", retry_after_s=2.2), 503, "ModelUnavailable", "3"),
+        (Fault(Kind.UNAVAILABLE, "model", retry_after_s=2.2), 429, "Throttling", "3"),
         (Fault(Kind.TOO_LARGE, "prompt", tokens=9, tokens_max=8), 400, "InvalidParameter", None),
         (Fault(Kind.TOO_MANY, "requests", limit=5, retry_after_s=60), 429, "Throttling.RateQuota", "60"),
         (Fault(Kind.TOO_MANY, "tokens", limit=5, retry_after_s=60), 429, "Throttling.AllocationQuota", "60"),

@@ -65,7 +65,7 @@ def test_no_such_model(house: House) -> None:
         (Fault(Kind.TOO_MANY, "requests", limit=60, retry_after_s=7.2), 429, SOON),
         (Fault(Kind.TOO_MANY, "tokens", limit=9, retry_after_s=1), 429, {"x-ratelimit-limit-tokens": "9"}),
         (Fault(Kind.TOO_MANY, "in flight", limit=2, retry_after_s=1), 429, {"retry-after": "1"}),
-        (Fault(Kind.UNAVAILABLE, "model", retry_after_s=3), 503, {"retry-after": "3"}),
+        (Fault(Kind.UNAVAILABLE, "model", retry_after_s=3), 429, {"retry-after": "3"}),
     ],
 )  # fmt: skip
 def test_when_to_come_back(house: House, fault: Fault, status: int, headers: dict[str, str]) -> None:

@@ -21,7 +21,9 @@ OWN: Mapping[What, Word] = {
     (Kind.CONFLICT, "key"): Word(401, "This API-key is not active."),
     (Kind.EXPIRED, "token"): Word(401, "This API-key has expired."),
     (Kind.MISSING, "model"): Word(404, "Model not exist: {model}."),
-    (Kind.UNAVAILABLE, "model"): Word(503, "Model is unavailable, please try again later."),
+    (Kind.UNAVAILABLE, "model"): Word(
+        429, "Too many requests, throttled due to system capacity limits, please try again later."
+    ),
     (Kind.UNAVAILABLE, "answer"): Word(500, "An internal error has occured during execution, please try again later."),
     (Kind.INTERNAL, "server"): Word(500, "An internal error has occured, please try again later."),
     (Kind.TOO_LARGE, "prompt"): Word(400, "Range of input length should be [1, {tokens_max}]; this one has {tokens}."),
@@ -34,7 +36,7 @@ OWN: Mapping[What, Word] = {
 _CODES: Mapping[What, str] = {
     (Kind.DENIED, "action"): "AccessDenied",
     (Kind.MISSING, "model"): "ModelNotFound",
-    (Kind.UNAVAILABLE, "model"): "ModelUnavailable",
+    (Kind.UNAVAILABLE, "model"): "Throttling",
     (Kind.UNAVAILABLE, "answer"): "InternalError.Algo",
     (Kind.TOO_LARGE, "document"): "BadRequest.TooLarge",
     (Kind.TOO_MANY, "requests"): "Throttling.RateQuota",

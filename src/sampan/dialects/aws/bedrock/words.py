@@ -23,7 +23,7 @@ RUNTIME: Words = {
     (Kind.CONFLICT, "model"): Word(_CONFLICT, 400, "The model cannot be changed.", telling=True),
     (Kind.EXISTS, "model"): Word(_CONFLICT, 400, "There is a model of this name already."),
     (Kind.UNAVAILABLE, "model"): Word(
-        "ServiceUnavailableException", 503, "Too many connections, please wait before trying again."
+        "ThrottlingException", 429, "Too many requests, please wait before trying again."
     ),
     (Kind.UNAVAILABLE, "answer"): Word(
         "InternalServerException",

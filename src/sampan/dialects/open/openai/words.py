@@ -24,7 +24,7 @@ OWN: Mapping[What, Word] = {
         "This model's maximum context length is {tokens_max} tokens. However, your request has {tokens} tokens. "
         "Please reduce the length of the messages or of the completion.",
     ),
-    (Kind.UNAVAILABLE, "model"): Word(503, "The engine is currently overloaded, please try again later."),
+    (Kind.UNAVAILABLE, "model"): Word(429, "The engine is currently overloaded, please try again later."),
 }
 
 _CODES: Mapping[What, str] = {
@@ -81,7 +81,7 @@ def last_event(fault: Fault) -> bytes:
 def _document(fault: Fault, word: Word) -> dict[str, Any]:
     kind = "server_error" if word.status >= 500 else "invalid_request_error"
     what = fault.kind, fault.noun
-    if fault.kind is Kind.TOO_MANY:
+    if word.status == 429:
         kind = "tokens" if fault.noun == "tokens" else "requests"
     code = _CODES.get(what)
     if what not in WORDS:

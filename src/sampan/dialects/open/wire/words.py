@@ -59,7 +59,7 @@ WORDS: Mapping[What, Word] = {
     (Kind.CONFLICT, "model"): Word(409, "The model cannot be changed.", explained=True),
     (Kind.EXISTS, "model"): Word(409, "There is a model of this name already."),
     (Kind.MISMATCH, "model"): Word(400, "The model '{model}' is not for this operation.", explained=True),
-    (Kind.UNAVAILABLE, "model"): Word(503, "The model is overloaded or not ready yet. Please try again later."),
+    (Kind.UNAVAILABLE, "model"): Word(429, "The model is overloaded or not ready yet. Please try again later."),
     (Kind.UNAVAILABLE, "answer"): Word(503, "The model stopped in the middle of its answer. Please try again."),
     (Kind.INVALID, "request"): Word(400, "The model cannot be asked this.", explained=True),
     (Kind.TOO_LARGE, "prompt"): Word(400, "The prompt has {tokens} tokens; the model takes {tokens_max}."),
