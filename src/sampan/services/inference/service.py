@@ -87,7 +87,8 @@ class Inference:
             unusable = fault.noun == "model" and fault.kind in (Kind.MISSING, Kind.INVALID)
             if unusable and caller.account != self._context.operator:
                 # Why tells of folders and files, which are the operator's own.
-                fault.why = "it cannot be used: whoever runs this Sampan can see why"
+                why = "it cannot be used: whoever runs this Sampan can see why"
+                raise Fault(fault.kind, fault.noun, why, **fault.facts) from None
             raise
 
     async def accompany(self) -> None:
