@@ -100,7 +100,7 @@ def test_explain_with_limits(readers: str, tmp_path: Path, capsys: pytest.Captur
     [
         (["translate", "--to", "ram", "/nowhere"], "No such file"),
         (["explain", "READERS", "--action", "ec2:Run", "--resource", "*"], "no action that Sampan does"),
-        (["explain", "READERS", "--action", "s3:GetObject", "--resource", "photos"], "or an ARN"),
+        (["explain", "READERS", "--action", "s3:GetObject", "--resource", "photos"], "an ARN is written"),
         (["explain", "READERS", "--action", "s3:GetObject", "--resource", "*", "--context", "{"], "not JSON"),
         (
             ["explain", "READERS", "--action", "s3:GetObject", "--resource", "*", "--context", '{"x:y": "z"}'],

@@ -6,7 +6,7 @@ from sampan.kernel.asking import Standing
 from sampan.kernel.fault import Fault, Kind
 from sampan.services.inference import model as m
 from tests.inference.scripted import Script
-from tests.inference.world import ALICE, OPERATOR, World, fixed
+from tests.inference.world import ALICE, OPERATOR, World, fixed, question
 
 
 def test_models_are_listed_by_name_with_their_aliases(world: World) -> None:
@@ -37,3 +37,11 @@ def test_the_guard_is_told_the_deployment_behind_a_name(world: World) -> None:
     world.fixed["private"] = fixed("private", "/qwen", shared=False)
     assert world.service.owned(ALICE, command, "model/private") is None
     assert world.service.owned(OPERATOR, command, "model/private") is not None
+
+
+def test_why_a_model_cannot_be_used_is_told_to_its_operator_alone(world: World) -> None:
+    world.fixed["broken"] = fixed("broken", "/secret/folder")
+    world.scripts["/secret/folder"] = Script(refuses=Fault(Kind.INVALID, "model", "/secret/folder lacks config.json"))
+    ask = m.Generate(model="broken", ask=question())
+    assert "/secret/folder" not in str(world.fault(ask, ALICE))
+    assert "/secret/folder" in str(world.fault(ask, OPERATOR))

@@ -9,6 +9,7 @@ from typing import Any
 
 from sampan.kernel.caller import Caller
 from sampan.kernel.command import Command, Handlers
+from sampan.kernel.fault import Fault, Kind
 from sampan.kernel.policy import Owned
 from sampan.services.inference import (
     answers,
@@ -77,7 +78,18 @@ class Inference:
 
     def __init__(self, context: Context) -> None:
         self._context = context
-        self.handlers: Handlers = {command: partial(function, self._context) for command, function in COMMANDS.items()}
+        self.handlers: Handlers = {command: partial(self._run, function) for command, function in COMMANDS.items()}
+
+    async def _run(self, function: Callable[..., Awaitable[Any]], caller: Caller, command: Command) -> Any:
+        try:
+            return await function(self._context, caller, command)
+        except Fault as fault:
+            unusable = fault.noun == "model" and fault.kind in (Kind.MISSING, Kind.INVALID)
+            if unusable and caller.account != self._context.operator:
+                # Why tells of folders and files, which are the operator's own.
+                why = "it cannot be used: whoever runs this Sampan can see why"
+                raise Fault(fault.kind, fault.noun, why, **fault.facts) from None
+            raise
 
     async def accompany(self) -> None:
         """What every process does beside answering, until cancelled: it writes down what was used, and says that its
