@@ -15,6 +15,7 @@ from pathlib import Path
 
 import pytest
 
+from sampan.engines.llm_host import socket_folder
 from sampan.engines.llm_local import LocalEngine
 from sampan.kernel.asking import Condition, ModelRef, Standing
 from tests.harness import Server
@@ -59,11 +60,12 @@ def condition(server: Server, model: ModelRef) -> Condition:
 
 def processes(server: Server) -> list[int]:
     """Those that run models for this server."""
+    sockets = f"{socket_folder(server.data / 'run')}/"
     found = []
     for path in Path("/proc").glob("[0-9]*/cmdline"):
         with contextlib.suppress(OSError):
             words = path.read_bytes().decode().split("\0")
-            if "--socket" in words and words[words.index("--socket") + 1].startswith(f"{server.data}/"):
+            if "--socket" in words and words[words.index("--socket") + 1].startswith(sockets):
                 found.append(int(path.parent.name))
     return found
 

@@ -209,12 +209,13 @@ def test_a_process_that_is_killed_fails_its_requests_and_is_started_anew(models,
 
 
 def children(folder: Path) -> list[int]:
-    """The processes of models whose sockets are in a folder."""
+    """The processes of models of a host's folder, wherever its sockets are."""
+    sockets = f"{socket_folder(folder)}/"
     found = []
     for path in Path("/proc").glob("[0-9]*/cmdline"):
         with contextlib.suppress(OSError):
             words = path.read_bytes().decode().split("\0")
-            if "--socket" in words and words[words.index("--socket") + 1].startswith(f"{folder}/"):
+            if "--socket" in words and words[words.index("--socket") + 1].startswith(sockets):
                 found.append(int(path.parent.name))
     return found
 
