@@ -218,7 +218,9 @@ def transformers(folder: Path, model: Path, threads: int, port: int) -> Iterator
     process = Process(command, port, folder.with_suffix(".log"), _environment(threads) | {"HF_HUB_OFFLINE": "1"}, 120)
 
     def asked(text: str, tokens: int) -> dict[str, object]:
-        return _openai(text, tokens) | {"model": str(model)}
+        # It refuses fields that it does not know; these models end no answer early anyway.
+        known = {name: value for name, value in _openai(text, tokens).items() if name != "ignore_eos"}
+        return known | {"model": str(model)}
 
     try:
         yield [Http("transformers serve", process, "/v1/chat/completions", {}, asked, b'"content":"')]
