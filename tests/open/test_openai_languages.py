@@ -31,7 +31,9 @@ class _Dribble(httpx2.AsyncByteStream):
             yield piece
 
 
-class _Dribbling(httpx2.AsyncBaseTransport):
+class Dribbling(httpx2.AsyncBaseTransport):
+    """A network that cuts wherever it hurts."""
+
     def __init__(self, house: House) -> None:
         self._inner = httpx2.ASGITransport(house.gateway)
 
@@ -82,7 +84,7 @@ def test_every_language_through_every_stream(house: House) -> None:
     assert len(TEXTS) == 119
 
     async def run() -> dict[str, set[str]]:
-        http = httpx2.AsyncClient(transport=_Dribbling(house))
+        http = httpx2.AsyncClient(transport=Dribbling(house))
         return {code: set(await _told(house, http, text)) for code, text in CASES.items()}
 
     assert house.run(run()) == {code: {text} for code, text in CASES.items()}
